@@ -1,0 +1,53 @@
+/** Where a peer or a node listens: an IP literal (IPv6 without brackets) or a name that the shell resolves. */
+export interface Address {
+  readonly host: string
+  /** 1 to 65535. */
+  readonly port: number
+}
+
+/** `host:port`, or `[host]:port` for IPv6: unique, printable, and what {@link parse} reads. */
+export const format = (address: Address): string =>
+  address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+
+/** Reads `host:port` and `[v6]:port`; `undefined` where either part is missing or the port is out of range. */
+export const parse = (text: string): Address | undefined => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text)
+  if (match === null) return undefined
+  const port = Number(match[3])
+  if (port < 1 || port > 65_535) return undefined
+  return { host: (match[1] ?? match[2])!, port }
+}
+
+export const equals = (a: Address, b: Address): boolean => a.port === b.port && a.host === b.host
+
+/** Reads one compact IPv4 peer (BEP 23): 4 bytes of address, 2 of port, big endian, at `offset`. */
+export const fromCompact4 = (bytes: Uint8Array, offset: number): Address => ({
+  host: `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`,
+  port: (bytes[offset + 4]! << 8) | bytes[offset + 5]!,
+})
+
+/** Reads one compact IPv6 peer (BEP 7): 16 bytes of address, 2 of port, big endian, at `offset`. */
+export const fromCompact6 = (bytes: Uint8Array, offset: number): Address => ({
+  host: ipv6(bytes, offset),
+  port: (bytes[offset + 16]! << 8) | bytes[offset + 17]!,
+})
+
+/** The canonical text of an IPv6 address (RFC 5952): lower case, the longest run of zero groups as `::`. */
+const ipv6 = (bytes: Uint8Array, offset: number): string => {
+  const groups: Array<number> = []
+  for (let i = 0; i < 16; i += 2) groups.push((bytes[offset + i]! << 8) | bytes[offset + i + 1]!)
+  let start = -1
+  let length = 1 // a single zero group is not shortened
+  for (let i = 0; i < 8; i++) {
+    let end = i
+    while (end < 8 && groups[end] === 0) end++
+    if (end - i > length) {
+      start = i
+      length = end - i
+    }
+    if (end > i) i = end - 1
+  }
+  const hex = groups.map((group) => group.toString(16))
+  if (start < 0) return hex.join(":")
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`
+}
