@@ -1,0 +1,169 @@
+/**
+ * Writes messages one behind the other into a buffer that one connection owns, so that all that a step has to say
+ * leaves as one write. A message costs its bytes and no object.
+ */
+import { assert } from "../base/Assert.ts"
+import * as Bytes from "../base/Bytes.ts"
+import * as Handshake from "./Handshake.ts"
+import * as Message from "./Message.ts"
+
+/** Mutable, with one owner. */
+export interface Encoder {
+  buffer: Uint8Array
+  /** Bytes written and not yet taken. */
+  length: number
+}
+
+/** Holds a handshake, a bitfield of 1,000 pieces and some requests; enough for nearly every step of a peer. */
+const INITIAL_BYTES = 512
+
+/** A buffer that grew past this, for one bitfield or metadata piece, is not kept for the rest of the connection. */
+const KEPT_BYTES = 16_384
+
+/** An empty encoder. */
+export const make = (): Encoder => ({ buffer: new Uint8Array(INITIAL_BYTES), length: 0 })
+
+/** A copy that shares nothing. */
+export const fork = (encoder: Encoder): Encoder => ({
+  buffer: encoder.buffer.slice(),
+  length: encoder.length,
+})
+
+export const isEmpty = (encoder: Encoder): boolean => encoder.length === 0
+
+/** All that was written since the last call, as one exact copy for the caller to keep; the encoder is empty again. */
+export const take = (encoder: Encoder): Bytes.Bytes => {
+  if (encoder.length === 0) return Bytes.empty
+  const bytes = encoder.buffer.slice(0, encoder.length)
+  if (encoder.buffer.length > KEPT_BYTES) encoder.buffer = new Uint8Array(INITIAL_BYTES)
+  encoder.length = 0
+  return bytes
+}
+
+/** The 68 bytes that open a connection (BEP 3). */
+export const handshake = (encoder: Encoder, greeting: Handshake.Greeting): void => {
+  const at = reserve(encoder, Handshake.HANDSHAKE_BYTES)
+  Handshake.write(encoder.buffer, at, greeting)
+}
+
+/** A message of length 0, due every two minutes (BEP 3). */
+export const keepAlive = (encoder: Encoder): void => {
+  const at = reserve(encoder, 4)
+  put32(encoder.buffer, at, 0)
+}
+
+export const choke = (encoder: Encoder): void => {
+  open(encoder, Message.CHOKE, 0)
+}
+
+export const unchoke = (encoder: Encoder): void => {
+  open(encoder, Message.UNCHOKE, 0)
+}
+
+export const interested = (encoder: Encoder): void => {
+  open(encoder, Message.INTERESTED, 0)
+}
+
+export const notInterested = (encoder: Encoder): void => {
+  open(encoder, Message.NOT_INTERESTED, 0)
+}
+
+export const have = (encoder: Encoder, piece: number): void => number(encoder, Message.HAVE, piece)
+
+/** `bits`: the first piece is the highest bit of the first byte, spare bits at the end are zero (BEP 3). */
+export const bitfield = (encoder: Encoder, bits: Bytes.Bytes): void => {
+  const at = open(encoder, Message.BITFIELD, bits.length)
+  encoder.buffer.set(bits, at)
+}
+
+/** `begin` and `length` in bytes (BEP 3), as for {@link cancel} and {@link reject}. */
+export const request = (encoder: Encoder, piece: number, begin: number, length: number): void =>
+  block(encoder, Message.REQUEST, piece, begin, length)
+
+/**
+ * The 13 bytes in front of a block of `length` bytes (BEP 3). The caller takes them and sends the block right behind,
+ * so that payload is never copied here.
+ */
+export const pieceHeader = (encoder: Encoder, piece: number, begin: number, length: number): void => {
+  assert(length >= 1 && length <= Message.MAX_BLOCK_BYTES, "a block has a sendable size")
+  const at = reserve(encoder, 4 + Message.PIECE_HEADER_BYTES)
+  put32(encoder.buffer, at, Message.PIECE_HEADER_BYTES + length)
+  encoder.buffer[at + 4] = Message.PIECE
+  put32(encoder.buffer, at + 5, piece)
+  put32(encoder.buffer, at + 9, begin)
+}
+
+export const cancel = (encoder: Encoder, piece: number, begin: number, length: number): void =>
+  block(encoder, Message.CANCEL, piece, begin, length)
+
+/** Where our DHT node listens (BEP 5). */
+export const port = (encoder: Encoder, port: number): void => {
+  const at = open(encoder, Message.PORT, 2)
+  encoder.buffer[at] = port >>> 8
+  encoder.buffer[at + 1] = port
+}
+
+/** This and the next four: BEP 6, only to a peer that announced it. */
+export const suggest = (encoder: Encoder, piece: number): void => number(encoder, Message.SUGGEST, piece)
+
+export const haveAll = (encoder: Encoder): void => {
+  open(encoder, Message.HAVE_ALL, 0)
+}
+
+export const haveNone = (encoder: Encoder): void => {
+  open(encoder, Message.HAVE_NONE, 0)
+}
+
+export const reject = (encoder: Encoder, piece: number, begin: number, length: number): void =>
+  block(encoder, Message.REJECT, piece, begin, length)
+
+export const allowedFast = (encoder: Encoder, piece: number): void =>
+  number(encoder, Message.ALLOWED_FAST, piece)
+
+/** `id`: 0 for our handshake, else the number that the peer's handshake gave the message (BEP 10). */
+export const extended = (encoder: Encoder, id: number, payload: Bytes.Bytes): void => {
+  assert(id >= 0 && id <= 255, "an extended message's id is one byte")
+  const at = open(encoder, Message.EXTENDED, 1 + payload.length)
+  encoder.buffer[at] = id
+  encoder.buffer.set(payload, at + 1)
+}
+
+/** Length prefix and id of a message with `bytes` behind the id; returns where these go. */
+const open = (encoder: Encoder, id: number, bytes: number): number => {
+  const at = reserve(encoder, 5 + bytes)
+  put32(encoder.buffer, at, 1 + bytes)
+  encoder.buffer[at + 4] = id
+  return at + 5
+}
+
+const number = (encoder: Encoder, id: number, piece: number): void => {
+  const at = open(encoder, id, 4)
+  put32(encoder.buffer, at, piece)
+}
+
+const block = (encoder: Encoder, id: number, piece: number, begin: number, length: number): void => {
+  const at = open(encoder, id, 12)
+  put32(encoder.buffer, at, piece)
+  put32(encoder.buffer, at + 4, begin)
+  put32(encoder.buffer, at + 8, length)
+}
+
+/** Makes room for `bytes` more and counts them as written; returns where they begin. */
+const reserve = (encoder: Encoder, bytes: number): number => {
+  const at = encoder.length
+  const end = at + bytes
+  if (end > encoder.buffer.length) {
+    const grown = new Uint8Array(Math.max(end, encoder.buffer.length * 2))
+    grown.set(encoder.buffer)
+    encoder.buffer = grown
+  }
+  encoder.length = end
+  return at
+}
+
+const put32 = (buffer: Uint8Array, at: number, value: number): void => {
+  buffer[at] = value >>> 24
+  buffer[at + 1] = value >>> 16
+  buffer[at + 2] = value >>> 8
+  buffer[at + 3] = value
+}
