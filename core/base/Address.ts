@@ -18,6 +18,10 @@ export const parse = (text: string): Address | undefined => {
   return { host: (match[1] ?? match[2])!, port }
 }
 
+/** This machine itself: 127.0.0.0/8, ::1 and the name for them. */
+export const isLoopback = ({ host }: Address): boolean =>
+  host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host)
+
 export const equals = (a: Address, b: Address): boolean => a.port === b.port && a.host === b.host
 
 /** Reads one compact IPv4 peer (BEP 23): 4 bytes of address, 2 of port, big endian, at `offset`. */

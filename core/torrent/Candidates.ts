@@ -1,0 +1,237 @@
+/**
+ * The addresses that a torrent knows and may dial, each in one state:
+ *
+ *          add ──▶ ready ◀──(its time has come)── resting
+ *                    │                               ▲
+ *               connecting ─────────failed───────────┤
+ *                    │                               │
+ *               connected ───────disconnected────────┘          excluded: ourselves, never dialled
+ *
+ * Ready and resting candidates stand in heaps, so that no call looks through thousands of addresses.
+ */
+import * as Address from "../base/Address.ts"
+import * as Deadlines from "../base/Deadlines.ts"
+import * as Rng from "../base/Rng.ts"
+import { type Millis, MINUTE, NEVER, SECOND } from "../base/Time.ts"
+import { isDialable } from "./Dialable.ts"
+
+/** Who told us: the user, a tracker, the local network, a peer that came to us, the DHT, another peer (BEP 11). */
+export type Source = "user" | "tracker" | "lsd" | "incoming" | "dht" | "pex"
+
+/**
+ * How far a source is trusted, the best first. A DHT node stores only the address that asked it to; a peer exchange is
+ * anything that one stranger says.
+ */
+const TRUST: ReadonlyArray<Source> = ["user", "tracker", "lsd", "incoming", "dht", "pex"]
+
+/** Addresses kept for one torrent: a swarm's worth, and some 1 MB of memory at most (libtorrent: 3,000). */
+export const MAX_CANDIDATES = 3_000
+
+/** Hosts remembered as banned; beyond that the oldest is forgiven, since IPv6 has more hosts than we have memory. */
+export const MAX_BANNED_HOSTS = 10_000
+
+/** Ports of one host taken from the DHT or other peers: many are an attempt to have us flood that host (BEP 11). */
+export const MAX_HEARSAY_PORTS = 8
+
+/** Rest after the first failure, doubled after each further one in a row, up to the longest. */
+const REST_MS: Millis = 15 * SECOND
+const MAX_REST_MS: Millis = 30 * MINUTE
+
+/** Somebody who names a peer is waiting for it. */
+const USER_REST_MS: Millis = 5 * SECOND
+const MAX_USER_REST_MS: Millis = MINUTE
+
+/** What no connection means for a candidate, and what one does. */
+type Status = "ready" | "resting" | "connecting" | "connected" | "excluded"
+
+interface Candidate {
+  /** Its number in the heaps. */
+  readonly id: number
+  readonly address: Address.Address
+  source: Source
+  status: Status
+  /** In a row. */
+  failures: number
+  /** Drawn once: the order among equals, in which neither dialling nor dropping favours who came first. */
+  readonly luck: number
+}
+
+/** Mutable, one owner. */
+export interface Candidates {
+  readonly byAddress: Map<string, Candidate>
+  readonly byId: Map<number, Candidate>
+  /** Ids by host, for bans and for the limit on ports. */
+  readonly byHost: Map<string, Set<number>>
+  /** Candidates that may be dialled, the best first: the heap orders preferences instead of times. */
+  readonly ready: Deadlines.Deadlines
+  /** When each resting candidate becomes ready. */
+  readonly resting: Deadlines.Deadlines
+  /** Candidates that are not in use, the first to be dropped first. */
+  readonly spare: Deadlines.Deadlines
+  /** Hosts, oldest ban first. */
+  readonly banned: Set<string>
+  nextId: number
+}
+
+export const make = (): Candidates => ({
+  byAddress: new Map(),
+  byId: new Map(),
+  byHost: new Map(),
+  ready: Deadlines.make(),
+  resting: Deadlines.make(),
+  spare: Deadlines.make(),
+  banned: new Set(),
+  nextId: 0,
+})
+
+/** Known addresses, in whatever state. */
+export const size = (candidates: Candidates): number => candidates.byAddress.size
+
+/** How many of them could be dialled now. Changes nothing. */
+export const dialableCount = (candidates: Candidates, now: Millis): number =>
+  Deadlines.size(candidates.ready) + Deadlines.countDue(candidates.resting, now)
+
+export const isBanned = (candidates: Candidates, host: string): boolean => candidates.banned.has(host)
+
+/**
+ * Learns an address. False if it is no use: port 0, no host that could be dialled, banned, one port too many of a host,
+ * or worse than all of a full table. A known address keeps its state and its better source.
+ */
+export const add = (
+  candidates: Candidates,
+  address: Address.Address,
+  source: Source,
+  rng: Rng.Rng,
+): boolean => {
+  const known = candidates.byAddress.get(Address.format(address))
+  if (known !== undefined) {
+    promote(candidates, known, source)
+    return true
+  }
+  if (!isDialable(address) || candidates.banned.has(address.host)) return false
+  const ids = candidates.byHost.get(address.host) ?? new Set()
+  if (isHearsay(source) && ids.size >= MAX_HEARSAY_PORTS) return false
+  const id = candidates.nextId++
+  const luck = Rng.next(rng)
+  const candidate: Candidate = { id, address, source, status: "ready", failures: 0, luck }
+  candidates.byAddress.set(Address.format(address), candidate)
+  candidates.byId.set(id, candidate)
+  candidates.byHost.set(address.host, ids.add(id))
+  enter(candidates, candidate, "ready")
+  if (size(candidates) > MAX_CANDIDATES) drop(candidates, Deadlines.first(candidates.spare)!)
+  return candidates.byId.has(id)
+}
+
+/** The best address to dial now: the user's first, then the fewest failures, then by luck. It stays until `connecting`. */
+export const next = (candidates: Candidates, now: Millis): Address.Address | undefined => {
+  for (;;) {
+    const id = Deadlines.popDue(candidates.resting, now)
+    if (id === undefined) break
+    enter(candidates, candidates.byId.get(id)!, "ready")
+  }
+  const id = Deadlines.first(candidates.ready)
+  return id === undefined ? undefined : candidates.byId.get(id)!.address
+}
+
+/** When {@link next} has something: `now`, later, or NEVER. Changes nothing. */
+export const nextDialAt = (candidates: Candidates, now: Millis): Millis =>
+  Deadlines.size(candidates.ready) > 0 ? now : Math.max(now, Deadlines.next(candidates.resting))
+
+/** The address is being dialled. This and the reports below ignore addresses that are not known (any more). */
+export const connecting = (candidates: Candidates, address: Address.Address): void =>
+  change(candidates, address, (candidate) => enter(candidates, candidate, "connecting"))
+
+/** The address is connected, whoever dialled; it won't be offered meanwhile. */
+export const connected = (candidates: Candidates, address: Address.Address): void =>
+  change(candidates, address, (candidate) => enter(candidates, candidate, "connected"))
+
+/** The dial or the handshake failed: rests 15 s, twice as long each time, up to 30 minutes (the user's: 5 s to 1). */
+export const failed = (candidates: Candidates, address: Address.Address, now: Millis): void =>
+  change(candidates, address, (candidate) => {
+    candidate.failures++
+    rest(candidates, candidate, now)
+  })
+
+/** The connection has ended. If it was of use, earlier failures are forgotten; if not, it counts as one more. */
+export const disconnected = (
+  candidates: Candidates,
+  address: Address.Address,
+  now: Millis,
+  wasUseful: boolean,
+): void =>
+  change(candidates, address, (candidate) => {
+    candidate.failures = wasUseful ? 0 : candidate.failures + 1
+    rest(candidates, candidate, now)
+  })
+
+/** Never dials this host again, on whatever port; forgets its addresses. */
+export const ban = (candidates: Candidates, { host }: Pick<Address.Address, "host">): void => {
+  for (const id of [...candidates.byHost.get(host) ?? []]) drop(candidates, id)
+  candidates.banned.add(host)
+  if (candidates.banned.size <= MAX_BANNED_HOSTS) return
+  for (const oldest of candidates.banned) {
+    candidates.banned.delete(oldest)
+    return
+  }
+}
+
+/** Never dials this very address again: it turned out to be our own. Others on the same host are somebody else. */
+export const exclude = (candidates: Candidates, address: Address.Address): void =>
+  change(candidates, address, (candidate) => enter(candidates, candidate, "excluded"))
+
+const change = (
+  candidates: Candidates,
+  address: Address.Address,
+  apply: (candidate: Candidate) => void,
+): void => {
+  const candidate = candidates.byAddress.get(Address.format(address))
+  // Ourselves we stay, however the connection to ourselves goes on to end.
+  if (candidate !== undefined && candidate.status !== "excluded") apply(candidate)
+}
+
+/** Rests after the failures so far; after none, as after one. */
+const rest = (candidates: Candidates, candidate: Candidate, now: Millis): void => {
+  const isUsers = candidate.source === "user"
+  const doublings = Math.max(0, candidate.failures - 1)
+  const restMs = Math.min(
+    isUsers ? MAX_USER_REST_MS : MAX_REST_MS,
+    (isUsers ? USER_REST_MS : REST_MS) * 2 ** doublings,
+  )
+  enter(candidates, candidate, "resting")
+  Deadlines.set(candidates.resting, candidate.id, now + restMs)
+}
+
+/** Gives a candidate its new state and its place in the heaps that go with it. */
+const enter = (candidates: Candidates, candidate: Candidate, status: Status): void => {
+  const { failures, id, luck, source } = candidate
+  candidate.status = status
+  const isInUse = status === "connecting" || status === "connected"
+  const fewFailures = Math.min(failures, 255)
+  // Each of these numbers is exact: below 2^53, the more important part in the higher bits.
+  const preference = (source === "user" ? 0 : 2 ** 40) + fewFailures * 2 ** 32 + luck
+  const worth = (TRUST.length - TRUST.indexOf(source)) * 2 ** 40 + (255 - fewFailures) * 2 ** 32 +
+    (2 ** 32 - 1 - luck)
+  Deadlines.set(candidates.ready, id, status === "ready" ? preference : NEVER)
+  Deadlines.set(candidates.spare, id, isInUse ? NEVER : worth)
+  if (status !== "resting") Deadlines.remove(candidates.resting, id)
+}
+
+/** Told again by somebody who is trusted more. A resting peer that the user names is tried at once. */
+const promote = (candidates: Candidates, candidate: Candidate, source: Source): void => {
+  if (TRUST.indexOf(source) >= TRUST.indexOf(candidate.source)) return
+  candidate.source = source
+  const isAwaited = source === "user" && candidate.status === "resting"
+  enter(candidates, candidate, isAwaited ? "ready" : candidate.status)
+}
+
+const drop = (candidates: Candidates, id: number): void => {
+  const { address } = candidates.byId.get(id)!
+  candidates.byId.delete(id)
+  candidates.byAddress.delete(Address.format(address))
+  const ids = candidates.byHost.get(address.host)!
+  ids.delete(id)
+  if (ids.size === 0) candidates.byHost.delete(address.host)
+  for (const heap of [candidates.ready, candidates.resting, candidates.spare]) Deadlines.remove(heap, id)
+}
+
+const isHearsay = (source: Source): boolean => source === "dht" || source === "pex"
