@@ -1,0 +1,183 @@
+/**
+ * A block's way from the wire to a verified piece.
+ *
+ *      Fragment ──▶ Write ··▶ Written ──(all blocks here, nothing on its way)──▶ Hash ··▶ PieceHashed ──▶ good: have, HAVE
+ *                                                                                                   └──▶ bad: fetched again
+ *
+ * Payload is never held here: each fragment leaves at once as a `Write` that refers to the buffer it came in. A piece
+ * is hashed as it stands on the disk, and only when every byte that was ever sent towards it has landed, so that
+ * nothing can change it after it was found good.
+ */
+import * as Bytes from "../base/Bytes.ts"
+import * as Rate from "../base/Rate.ts"
+import * as Geometry from "../metainfo/Geometry.ts"
+import { pieceHash } from "../metainfo/Metainfo.ts"
+import type * as Message from "../wire/Message.ts"
+import * as Bitfield from "./Bitfield.ts"
+import * as Blame from "./Blame.ts"
+import * as Connections from "./Connections.ts"
+import * as Peer from "./Peer.ts"
+import * as Picker from "./Picker.ts"
+import * as Pipeline from "./Pipeline.ts"
+import * as Requests from "./Requests.ts"
+import * as State from "./State.ts"
+
+/** Part of a PIECE message's payload. Returns the rule that it breaks, if it does. */
+export const fragment = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  item: Message.Fragment,
+  turn: State.Turn,
+): string | undefined => {
+  const { geometry } = torrent.metainfo
+  Rate.add(torrent.downloadRate, turn.now, item.bytes.length)
+  Rate.add(peer.downloadRate, turn.now, item.bytes.length)
+  const piece = Geometry.pieceIndex(geometry, item.piece)
+  if (piece === undefined || !Geometry.isBlock(geometry, piece, item.begin, item.length)) {
+    return "a block that doesn't exist"
+  }
+  const block = Geometry.blockAt(geometry, piece, item.begin)
+  if (item.offset === 0) {
+    if (!Peer.expects(peer, block)) return "a block that was never requested"
+    peer.incoming = isMissing(torrent, piece, block) ? block : undefined
+    sampleLatency(peer, block, turn)
+  }
+  const isLast = item.offset + item.bytes.length === item.length
+  if (peer.incoming === block && isMissing(torrent, piece, block)) {
+    writesOf(torrent, piece).issuedBytes += item.bytes.length
+    turn.out.push({
+      _tag: "Write",
+      torrent: torrent.id,
+      piece,
+      begin: item.begin + item.offset,
+      bytes: item.bytes,
+    })
+    if (isLast) accepted(torrent, peer, piece, block, turn)
+  } else {
+    torrent.wastedBytes += item.bytes.length
+    peer.incoming = undefined
+  }
+  if (isLast) answered(peer, block, item.length, turn)
+  return undefined
+}
+
+const isMissing = (torrent: State.Torrent, piece: Geometry.PieceIndex, block: Geometry.BlockIndex): boolean =>
+  torrent.phase === "running" && !Bitfield.get(torrent.have, piece) &&
+  !Picker.isReceived(torrent.picker, block)
+
+/** Only the first request of an empty pipeline shows the latency: later ones wait behind each other. */
+const sampleLatency = (peer: Peer.Peer, block: Geometry.BlockIndex, turn: State.Turn): void => {
+  if (block !== peer.latencyProbe) return
+  peer.latencyProbe = undefined
+  Pipeline.latencySample(peer.pipeline, turn.now - (peer.requests.get(block) ?? turn.now))
+}
+
+/** The peer has kept its word: its clock starts again and its pipeline has room. */
+const answered = (peer: Peer.Peer, block: Geometry.BlockIndex, bytes: number, turn: State.Turn): void => {
+  Peer.answer(peer, block)
+  peer.incoming = undefined
+  peer.owedSince = turn.now
+  peer.usefulAt = turn.now
+  peer.rejects = 0
+  if (peer.isSnubbed) {
+    peer.isSnubbed = false
+    Pipeline.restart(peer.pipeline, turn.now)
+  }
+  Pipeline.blockReceived(peer.pipeline, turn.now, bytes, peer.isFilled)
+  turn.touched.add(peer)
+}
+
+/** Every byte of the block has been sent on to the disk. */
+const accepted = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  piece: Geometry.PieceIndex,
+  block: Geometry.BlockIndex,
+  turn: State.Turn,
+): void => {
+  for (const other of Picker.received(torrent.picker, block, peer.conn).others) {
+    const rival = torrent.peers.get(other)
+    if (rival !== undefined) Requests.cancel(torrent, rival, block, turn)
+  }
+  hashIfWhole(torrent, piece, turn)
+}
+
+const writesOf = (torrent: State.Torrent, piece: Geometry.PieceIndex): State.PieceWrites => {
+  let writes = torrent.writes.get(piece)
+  if (writes === undefined) {
+    writes = { issuedBytes: 0, writtenBytes: 0, isHashing: false }
+    torrent.writes.set(piece, writes)
+  }
+  return writes
+}
+
+/** Bytes of a piece have reached the disk. */
+export const written = (
+  torrent: State.Torrent,
+  piece: Geometry.PieceIndex,
+  bytes: number,
+  turn: State.Turn,
+): void => {
+  const writes = torrent.writes.get(piece)
+  if (writes === undefined) return
+  writes.writtenBytes += bytes
+  hashIfWhole(torrent, piece, turn)
+}
+
+const hashIfWhole = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
+  const writes = torrent.writes.get(piece)
+  if (writes === undefined || writes.isHashing || writes.writtenBytes !== writes.issuedBytes) return
+  if (!Picker.isComplete(torrent.picker, piece)) return
+  writes.isHashing = true
+  turn.out.push({ _tag: "Hash", torrent: torrent.id, piece })
+}
+
+/** The verdict on a piece that lies whole on the disk. */
+export const hashed = (
+  torrent: State.Torrent,
+  piece: Geometry.PieceIndex,
+  digest: Bytes.Bytes,
+  turn: State.Turn,
+): void => {
+  if (torrent.writes.get(piece)?.isHashing !== true) return
+  torrent.writes.delete(piece)
+  if (Bytes.equals(digest, pieceHash(torrent.metainfo, piece))) good(torrent, piece, turn)
+  else bad(torrent, piece, turn)
+}
+
+const good = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
+  Blame.pieceWasGood(torrent, piece)
+  Picker.verified(torrent.picker, piece)
+  Bitfield.set(torrent.have, piece)
+  if (Bitfield.get(torrent.wanted, piece)) {
+    torrent.haveBytes += Geometry.pieceLength(torrent.metainfo.geometry, piece)
+  }
+  torrent.untold.push(piece)
+  turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "PieceVerified", piece } })
+  for (const peer of torrent.peers.values()) {
+    if (peer.amInterested) Requests.updateInterest(torrent, peer, turn)
+  }
+}
+
+const bad = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
+  torrent.hashFailures++
+  torrent.wastedBytes += Geometry.pieceLength(torrent.metainfo.geometry, piece)
+  // A block that is arriving now began before the verdict: its first part is not on the disk any more.
+  for (const peer of torrent.peers.values()) {
+    if (
+      peer.incoming !== undefined && Geometry.blockPiece(torrent.metainfo.geometry, peer.incoming) === piece
+    ) {
+      peer.incoming = undefined
+    }
+  }
+  const suspects = Blame.suspects(torrent, piece)
+  Picker.failed(torrent.picker, piece)
+  turn.refillAll = true
+  turn.out.push({
+    _tag: "Emit",
+    torrent: torrent.id,
+    event: { _tag: "PieceFailed", piece, suspects: suspects.peers.map((peer) => peer.address) },
+  })
+  const { culprits, reason } = Blame.pieceWasBad(suspects)
+  for (const culprit of culprits) Connections.ban(torrent, culprit, turn, reason)
+}

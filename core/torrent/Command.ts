@@ -1,0 +1,38 @@
+/**
+ * What a torrent asks of the world. Commands of one step have no order among them; what must come later is asked for
+ * when the earlier one's completion has come back. `core/README.md` says what completes each.
+ */
+import type { Address } from "../base/Address.ts"
+import type { Bytes } from "../base/Bytes.ts"
+import type { PieceIndex } from "../metainfo/Geometry.ts"
+import type { AnnounceRequest } from "../tracker/Announce.ts"
+import type { Event } from "./Event.ts"
+import type { ConnId, TorrentId } from "./Input.ts"
+
+export type Command =
+  /** Open a TCP connection; answered by `ConnOpened` or `ConnFailed`. */
+  | { readonly _tag: "Dial"; readonly torrent: TorrentId; readonly conn: ConnId; readonly address: Address }
+  /** Queue these bytes on a connection. Dropped if it is gone; `ConnClosed` will say so or has said so. */
+  | { readonly _tag: "Send"; readonly conn: ConnId; readonly bytes: Bytes }
+  /** Close a connection. No input follows. */
+  | { readonly _tag: "Close"; readonly conn: ConnId }
+  /** Write a part of a piece; `begin` counts from the start of the piece. Bytes written come back as `Written`. */
+  | {
+    readonly _tag: "Write"
+    readonly torrent: TorrentId
+    readonly piece: PieceIndex
+    readonly begin: number
+    readonly bytes: Bytes
+  }
+  /** Hash a piece as it stands on the disk; answered by `PieceHashed`. */
+  | { readonly _tag: "Hash"; readonly torrent: TorrentId; readonly piece: PieceIndex }
+  /** Ask a tracker; answered by `Announced` or `AnnounceFailed`. */
+  | {
+    readonly _tag: "Announce"
+    readonly torrent: TorrentId
+    readonly tracker: number
+    readonly url: string
+    readonly request: AnnounceRequest
+  }
+  /** Something that people or the shell may want to know. May be dropped. */
+  | { readonly _tag: "Emit"; readonly torrent: TorrentId; readonly event: Event }

@@ -1,0 +1,34 @@
+/** What a torrent tells about itself. Nothing in the protocol depends on anybody listening. */
+import type { Address } from "../base/Address.ts"
+import type { Millis } from "../base/Time.ts"
+import type { PieceIndex } from "../metainfo/Geometry.ts"
+
+export type Event =
+  | { readonly _tag: "PieceVerified"; readonly piece: PieceIndex }
+  /** The hash did not match; `suspects` sent parts of the piece. */
+  | { readonly _tag: "PieceFailed"; readonly piece: PieceIndex; readonly suspects: ReadonlyArray<Address> }
+  /** The handshake is done. */
+  | { readonly _tag: "PeerConnected"; readonly address: Address; readonly client: string }
+  | { readonly _tag: "PeerDisconnected"; readonly address: Address; readonly reason: string }
+  /** The address will not be dialled again. */
+  | { readonly _tag: "PeerBanned"; readonly address: Address; readonly reason: string }
+  /** The peer has sent nothing that we asked for, for too long; others may now fetch those blocks. */
+  | { readonly _tag: "PeerSnubbed"; readonly address: Address }
+  | {
+    readonly _tag: "TrackerAnnounced"
+    readonly url: string
+    readonly peers: number
+    readonly seeders: number | undefined
+    readonly leechers: number | undefined
+    readonly warning: string | undefined
+  }
+  | {
+    readonly _tag: "TrackerFailed"
+    readonly url: string
+    readonly message: string
+    readonly retryInMs: Millis | undefined
+  }
+  /** Every wanted piece is verified on the disk. */
+  | { readonly _tag: "Completed" }
+  /** The torrent has given up: a disk that fails. What is verified stays verified. */
+  | { readonly _tag: "Failed"; readonly reason: string; readonly message: string }

@@ -1,0 +1,53 @@
+/** Every bound that a torrent keeps towards its peers, with its reason. Times are milliseconds. */
+import { MINUTE, SECOND } from "../base/Time.ts"
+
+/** Connecting and both handshakes must be done by then, or a silent peer holds a slot (libtorrent: 10 s). */
+export const HANDSHAKE_TIMEOUT = 10 * SECOND
+
+/** A peer that sends nothing at all, not even the keep-alive due every 2 minutes, is gone (BEP 3). */
+export const INACTIVITY_TIMEOUT = 150 * SECOND
+
+/** We send something at least this often: peers drop us after 2 minutes of silence (BEP 3). */
+export const KEEP_ALIVE_INTERVAL = 100 * SECOND
+
+/** A peer that owes us blocks and sends none for so long is snubbing: its blocks go to others (libtorrent: 20 s). */
+export const OWED_TIMEOUT = 20 * SECOND
+
+/** A single block that is still missing after so long was dropped by the peer while it sent others (libtorrent: 60 s). */
+export const REQUEST_TIMEOUT = MINUTE
+
+/** So many refusals without a block between them: asking on would only burn the line. */
+export const MAX_REJECTS = 64
+
+/** A snubbing peer that stays silent for so long is dropped, its slot is worth more than its promise. */
+export const SNUB_TIMEOUT = 2 * MINUTE
+
+/** Neither side wants anything from the other for so long: the slot is wanted elsewhere (libtorrent: 10 minutes). */
+export const USELESS_TIMEOUT = 5 * MINUTE
+
+/** Requests that a peer takes at a time when it doesn't say (BEP 10 `reqq`; the common default). */
+export const DEFAULT_REQQ = 250
+
+/** More than this many outstanding requests gain nothing: 32 MiB in flight fill 2.5 Gbit/s at 100 ms. */
+export const MAX_PIPELINE = 2_000
+
+/** Fewer than this leave a peer idle between a block and our next request. */
+export const MIN_PIPELINE = 4
+
+/** Connections that are being dialled at the same time: home routers drop bursts of SYNs. */
+export const MAX_HALF_OPEN = 30
+
+/** Below this many known addresses and connections a tracker may be asked again before its interval. */
+export const STARVED_BELOW = 5
+
+/** Blocks that were cancelled or timed out and may still be on their way; anything beyond is unsolicited. */
+export const MAX_FORGOTTEN_BLOCKS = 4_096
+
+/** Largest message that is no PIECE: enough for any extension's message, too little to be an attack (plus a bitfield). */
+export const MAX_MESSAGE_BYTES = 256 * 1024
+
+/** Shared failures after which a peer is banned even if it was never caught alone. */
+export const MAX_SHARED_FAILURES = 5
+
+/** Addresses that one announce asks for. */
+export const NUM_WANT = 80

@@ -1,0 +1,80 @@
+/** In which order pieces are started, and which of the started ones is finished first. A new strategy is one entry. */
+import * as Rng from "../base/Rng.ts"
+import type { PieceIndex } from "../metainfo/Geometry.ts"
+import * as Availability from "./Availability.ts"
+import * as Bitfield from "./Bitfield.ts"
+import type { PartialPiece } from "./Partials.ts"
+
+export type Strategy = "rarest" | "sequential"
+
+export interface Order {
+  /** The listed pieces that `has` contains, each once, the one to start first in front. */
+  readonly fresh: (
+    availability: Availability.Availability,
+    has: Bitfield.Bitfield,
+    verifiedCount: number,
+    rng: Rng.Rng,
+  ) => Iterable<PieceIndex>
+  /** Of the started pieces, the one of the lowest rank is finished first. */
+  readonly rank: (partial: PartialPiece) => number
+  /** Whether a peer's SUGGEST_PIECE (BEP 6) goes before the order. */
+  readonly isSuggestible: boolean
+}
+
+/**
+ * The first pieces are picked at random: a rare piece comes slowly, from few peers, and until some piece is whole
+ * there is nothing to trade (Cohen 2003, section 2.4.3; four as in libtorrent).
+ */
+export const RANDOM_FIRST_PIECES = 4
+
+/** Places of the order that are walked before asking whether the peer has any of the pieces at all. */
+const PATIENCE = 128
+
+/** Up to this many pieces are looked up by index and sorted, since walking past all others takes longer. */
+const FEW = 32
+
+/** The listed pieces that `has` contains, in ascending order. */
+const byIndex = function* (
+  { listed, lowest }: Availability.Availability,
+  has: Bitfield.Bitfield,
+): Generator<PieceIndex> {
+  for (
+    let piece = Bitfield.firstCommon(listed, has, lowest);
+    piece !== undefined;
+    piece = Bitfield.firstCommon(listed, has, piece + 1)
+  ) yield piece
+}
+
+const rarest: Order = {
+  *fresh(availability, has, verifiedCount, rng) {
+    const { ends, order, position } = availability
+    const size = Availability.size(availability)
+    // Bucket 0 holds what only seeds have: others get there last, which is never if they were counted.
+    const low = Bitfield.isFull(has) ? 0 : ends[0]!
+    const start = verifiedCount < RANDOM_FIRST_PIECES ? low + Rng.below(rng, size - low) : low
+    for (let step = 0; step < size; step++) {
+      if (step === PATIENCE) {
+        const few: Array<PieceIndex> = []
+        for (const piece of byIndex(availability, has)) if (few.push(piece) > FEW) break
+        if (few.length <= FEW) {
+          const distance = (piece: PieceIndex) => (position[piece]! - start + size) % size
+          yield* few.filter((piece) => distance(piece) >= step).sort((a, b) => distance(a) - distance(b))
+          return
+        }
+      }
+      const piece = order[start + step < size ? start + step : start + step - size]!
+      if (Bitfield.get(has, piece)) yield piece as PieceIndex
+    }
+  },
+  // The sooner a piece is whole, the sooner others can have it from us (strict priority, Cohen 2003, section 2.4.1).
+  rank: (partial) => partial.freeCount,
+  isSuggestible: true,
+}
+
+const sequential: Order = {
+  fresh: byIndex,
+  rank: (partial) => partial.piece,
+  isSuggestible: false,
+}
+
+export const orders: Readonly<Record<Strategy, Order>> = { rarest, sequential }

@@ -1,0 +1,155 @@
+/**
+ * One torrent as a machine: dispatch only. A step records what the input says, then decides once: due timers, trackers,
+ * dialling, requests, HAVEs; and sends each peer what it has to hear as one write.
+ *
+ *      where is …?   choosing blocks   Picker, Requests       who gets uploads   Choker
+ *                    depth of queue    Pipeline               bad data           Blame
+ *                    wire messages     Messages               time-outs          Timers
+ *                    data and hashes   Blocks                 dialling, ends     Connections, Candidates
+ */
+import * as Deadlines from "../base/Deadlines.ts"
+import type { Millis } from "../base/Time.ts"
+import type { Metainfo } from "../metainfo/Metainfo.ts"
+import * as Schedule from "../tracker/Schedule.ts"
+import * as Encoder from "../wire/Encoder.ts"
+import * as Blocks from "./Blocks.ts"
+import type { Command } from "./Command.ts"
+import * as Connections from "./Connections.ts"
+import type { ConnId, Input, TorrentId } from "./Input.ts"
+import * as Messages from "./Messages.ts"
+import * as Requests from "./Requests.ts"
+import * as State from "./State.ts"
+import * as Timers from "./Timers.ts"
+import * as Trackers from "./Trackers.ts"
+
+export type Torrent = State.Torrent
+
+/** A torrent that has just been started, with its first commands. */
+export const start = (
+  id: TorrentId,
+  local: State.Local,
+  metainfo: Metainfo,
+  options: State.Options,
+  now: Millis,
+): readonly [Torrent, ReadonlyArray<Command>] => {
+  const torrent = State.make(id, local, metainfo, options, now)
+  const turn = newTurn(now)
+  if (State.isComplete(torrent)) completed(torrent, turn)
+  Trackers.step(torrent, { _tag: "Start", now }, turn)
+  decide(torrent, turn)
+  return [torrent, turn.out]
+}
+
+/** One transition. Spends `torrent`. */
+export const step = (torrent: Torrent, input: Input): readonly [Torrent, ReadonlyArray<Command>] => {
+  const turn = newTurn(input.now)
+  const before = torrent.haveBytes
+  take(torrent, input, turn)
+  if (torrent.haveBytes !== before && State.isComplete(torrent)) {
+    completed(torrent, turn)
+    Trackers.step(torrent, { _tag: "Completed", now: turn.now }, turn)
+  }
+  decide(torrent, turn)
+  return [torrent, turn.out]
+}
+
+/** When a `Tick` would next change something. */
+export const nextWake = (torrent: Torrent, now: Millis): Millis => {
+  const announce = Schedule.nextWake(torrent.schedule)
+  if (torrent.phase !== "running") return announce
+  return Math.min(announce, Deadlines.next(torrent.timers), Connections.nextDialAt(torrent, now))
+}
+
+/** The client has stopped or resumed reading from a peer: while it does not read, the peer cannot be late. */
+export const setPaused = (torrent: Torrent, conn: ConnId, isPaused: boolean, now: Millis): void => {
+  const peer = Connections.peerOf(torrent, conn)
+  if (peer === undefined) return
+  peer.isPaused = isPaused
+  if (isPaused) return
+  peer.resumedAt = now
+  peer.lastReceivedAt = now
+  peer.owedSince = now
+  Timers.rearm(torrent, peer)
+}
+
+const newTurn = (now: Millis): State.Turn => ({ now, out: [], touched: new Set(), refillAll: false })
+
+/** Facts first: what the input says, without choosing anything. */
+const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
+  switch (input._tag) {
+    case "Tick":
+      return
+    case "ConnRead": {
+      const peer = Connections.peerOf(torrent, input.conn)
+      if (peer !== undefined) Messages.read(torrent, peer, input.bytes, turn)
+      return
+    }
+    case "Written":
+      return Blocks.written(torrent, input.piece, input.bytes, turn)
+    case "PieceHashed":
+      return Blocks.hashed(torrent, input.piece, input.digest, turn)
+    case "ConnOpened": {
+      const peer = Connections.peerOf(torrent, input.conn)
+      if (peer !== undefined) Connections.opened(torrent, peer, turn)
+      return
+    }
+    case "ConnFailed":
+    case "ConnClosed": {
+      const peer = Connections.peerOf(torrent, input.conn)
+      if (peer !== undefined) {
+        Connections.gone(torrent, peer, turn, input.reason ?? "it closed the connection")
+      }
+      return
+    }
+    case "PeersFound":
+      return Connections.found(torrent, input.addresses, input.source)
+    case "Announced":
+      return Trackers.announced(torrent, input.tracker, input.response, turn)
+    case "AnnounceFailed":
+      return Trackers.failed(torrent, input.tracker, input.failure, turn)
+    case "StorageFailed":
+      return storageFailed(torrent, input.reason, input.message, turn)
+    case "Stop":
+      torrent.phase = "stopped"
+      return leave(torrent, turn, "stopped")
+  }
+}
+
+/** Then decide, once for all that the input brought. */
+const decide = (torrent: Torrent, turn: State.Turn): void => {
+  if (torrent.phase === "running") {
+    Timers.run(torrent, turn)
+    Trackers.askIfStarved(torrent, turn)
+    Connections.dial(torrent, turn)
+    if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
+    else for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
+    Requests.tellHaves(torrent, turn)
+  }
+  Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
+  for (const peer of turn.touched) {
+    if (Encoder.isEmpty(peer.encoder)) continue
+    peer.lastSentAt = turn.now
+    turn.out.push({ _tag: "Send", conn: peer.conn, bytes: Encoder.take(peer.encoder) })
+  }
+}
+
+/** Nothing is missing any more: a connection between two seeds serves nobody. */
+const completed = (torrent: Torrent, turn: State.Turn): void => {
+  turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "Completed" } })
+  for (const peer of [...torrent.peers.values()]) {
+    if (peer.isSeed) Connections.close(torrent, peer, turn, "both have everything")
+  }
+}
+
+/** The disk is the user's to mend: nothing is fetched that could not be kept. */
+const storageFailed = (torrent: Torrent, reason: string, message: string, turn: State.Turn): void => {
+  if (torrent.phase !== "running") return
+  torrent.phase = "failed"
+  turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "Failed", reason, message } })
+  leave(torrent, turn, "the disk failed")
+}
+
+const leave = (torrent: Torrent, turn: State.Turn, reason: string): void => {
+  for (const peer of [...torrent.peers.values()]) Connections.close(torrent, peer, turn, reason)
+  Trackers.step(torrent, { _tag: "Stop", now: turn.now }, turn)
+}

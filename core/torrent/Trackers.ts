@@ -1,0 +1,90 @@
+/** The torrent's side of announcing: what the schedule decides, filled with our numbers, and what comes of the answers. */
+import type { Millis } from "../base/Time.ts"
+import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
+import * as Http from "../tracker/Http.ts"
+import * as Schedule from "../tracker/Schedule.ts"
+import * as Candidates from "./Candidates.ts"
+import * as Connections from "./Connections.ts"
+import * as Limits from "./Limits.ts"
+import * as State from "./State.ts"
+
+/** Lets the schedule take an input and sends what it decides. */
+export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.Turn): void => {
+  const [schedule, announces] = Schedule.step(torrent.schedule, input)
+  torrent.schedule = schedule
+  for (const { tracker, url, event, trackerId } of announces) {
+    turn.out.push({
+      _tag: "Announce",
+      torrent: torrent.id,
+      tracker,
+      url,
+      request: {
+        infoHash: torrent.metainfo.infoHashBytes,
+        peerId: torrent.local.peerId,
+        port: torrent.local.port,
+        uploadedBytes: torrent.uploadedBytes,
+        downloadedBytes: torrent.downloadRate.totalBytes,
+        leftBytes: torrent.wantedBytes - torrent.haveBytes,
+        event,
+        numWant: event === "stopped" || State.isComplete(torrent) ? 0 : Limits.NUM_WANT,
+        key: torrent.local.key,
+        ...(trackerId === undefined ? {} : { trackerId }),
+      },
+    })
+  }
+}
+
+/** A tracker has answered: its peers become candidates. */
+export const announced = (
+  torrent: State.Torrent,
+  tracker: number,
+  response: AnnounceResponse,
+  turn: State.Turn,
+): void => {
+  Connections.found(torrent, response.peers, "tracker")
+  turn.out.push({
+    _tag: "Emit",
+    torrent: torrent.id,
+    event: {
+      _tag: "TrackerAnnounced",
+      url: Http.redact(urlOf(torrent, tracker)),
+      peers: response.peers.length,
+      seeders: response.seeders,
+      leechers: response.leechers,
+      warning: response.warning,
+    },
+  })
+  step(torrent, { _tag: "Succeeded", now: turn.now, tracker, response }, turn)
+}
+
+/** A tracker could not be asked, or refused. */
+export const failed = (
+  torrent: State.Torrent,
+  tracker: number,
+  failure: TrackerFailure,
+  turn: State.Turn,
+): void => {
+  step(torrent, { _tag: "Failed", now: turn.now, tracker, failure }, turn)
+  turn.out.push({
+    _tag: "Emit",
+    torrent: torrent.id,
+    event: {
+      _tag: "TrackerFailed",
+      url: Http.redact(urlOf(torrent, tracker)),
+      message: failure.message,
+      retryInMs: retryIn(torrent, tracker, turn.now),
+    },
+  })
+}
+
+const retryIn = (torrent: State.Torrent, tracker: number, now: Millis): Millis | undefined =>
+  Schedule.status(torrent.schedule, now).find((status) => status.tracker === tracker)?.nextAnnounceInMs
+
+const urlOf = (torrent: State.Torrent, tracker: number): string => torrent.schedule.trackers[tracker]!.url
+
+/** Asks for more peers before the interval is over, where so few are left that the download would stall. */
+export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {
+  if (torrent.phase !== "running" || State.isComplete(torrent)) return
+  const known = torrent.peers.size + Candidates.dialableCount(torrent.candidates, turn.now)
+  if (known < Limits.STARVED_BELOW) step(torrent, { _tag: "WantPeers", now: turn.now }, turn)
+}
