@@ -40,7 +40,7 @@ export const latin1 = (text: string): Bytes => {
 /** One character a byte: the inverse of {@link latin1}, total on any bytes. */
 export const toLatin1 = (bytes: Bytes): string => {
   let text = ""
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096))
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
   return text
 }
 
@@ -84,6 +84,7 @@ export const utf8 = (text: string): Bytes => {
 
 /** Decodes UTF-8; every byte that belongs to no valid sequence (overlong, surrogate, cut off) becomes `replacement`. */
 export const toUtf8 = (bytes: Bytes, replacement = "\ufffd"): string => {
+  if (isAscii(bytes)) return toLatin1(bytes)
   let text = ""
   for (let i = 0; i < bytes.length;) {
     const length = sequenceLength(bytes, i)
@@ -96,6 +97,11 @@ export const toUtf8 = (bytes: Bytes, replacement = "\ufffd"): string => {
     i += length
   }
   return text
+}
+
+const isAscii = (bytes: Bytes): boolean => {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x80) return false
+  return true
 }
 
 /** True if every byte belongs to a valid UTF-8 sequence. */

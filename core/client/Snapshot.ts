@@ -1,12 +1,21 @@
 /** What people want to know of a torrent, as plain values. */
 import * as Rate from "../base/Rate.ts"
 import type { Millis } from "../base/Time.ts"
+import * as Geometry from "../metainfo/Geometry.ts"
+import type { Metainfo } from "../metainfo/Metainfo.ts"
+import * as Bitfield from "../torrent/Bitfield.ts"
 import * as Candidates from "../torrent/Candidates.ts"
 import * as State from "../torrent/State.ts"
 import * as Schedule from "../tracker/Schedule.ts"
 
+/** How far the check of existing data is. */
+export interface Checked {
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
 export interface Snapshot {
-  readonly state: "downloading" | "complete" | "stopped" | "failed"
+  readonly state: "checking" | "downloading" | "complete" | "stopped" | "failed"
   /** Bytes of the pieces that were selected. */
   readonly wantedBytes: number
   /** Of those, verified on the disk. */
@@ -24,6 +33,8 @@ export interface Snapshot {
   readonly piecesHave: number
   readonly pieceCount: number
   readonly hashFailures: number
+  /** While `state` is `checking`. */
+  readonly checked?: Checked
 }
 
 /** The figures of a torrent at `now`. */
@@ -42,6 +53,34 @@ export const of = (torrent: State.Torrent, now: Millis): Snapshot => ({
   pieceCount: torrent.metainfo.geometry.pieceCount,
   hashFailures: torrent.hashFailures,
 })
+
+/** The figures of a torrent whose existing data is still being looked at. */
+export const checking = (
+  metainfo: Metainfo,
+  selection: ReadonlySet<number> | undefined,
+  checked: Checked,
+): Snapshot => {
+  let wantedBytes = 0
+  for (const piece of Bitfield.pieces(State.wantedPieces(metainfo, selection))) {
+    wantedBytes += Geometry.pieceLength(metainfo.geometry, piece)
+  }
+  return {
+    state: "checking",
+    wantedBytes,
+    haveBytes: 0,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+    wastedBytes: 0,
+    downloadRateBytesPerSec: 0,
+    uploadRateBytesPerSec: 0,
+    peersConnected: 0,
+    peersKnown: 0,
+    piecesHave: 0,
+    pieceCount: metainfo.geometry.pieceCount,
+    hashFailures: 0,
+    checked,
+  }
+}
 
 const readyPeers = (torrent: State.Torrent): number => {
   let count = 0

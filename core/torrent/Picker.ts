@@ -12,7 +12,7 @@
  * a started piece is in `Partials`; verified pieces are a bit each.
  */
 import { assert } from "../base/Assert.ts"
-import * as Rng from "../base/Rng.ts"
+import type * as Rng from "../base/Rng.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import type { BlockIndex, PieceIndex } from "../metainfo/Geometry.ts"
 import * as Availability from "./Availability.ts"

@@ -29,7 +29,7 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
   if (room <= 0) return
   // In end game only a peer that would idle asks for what others owe us already: each duplicate is likely wasted.
   const isIdle = peer.requests.size < Limits.MIN_PIPELINE
-  const blocks = Picker.pick(torrent.picker, {
+  const context: Picker.PickContext = {
     peer: peer.conn,
     has: peer.has,
     count: room,
@@ -37,10 +37,20 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
     mayDuplicate: isIdle && Picker.isEndGame(torrent.picker),
     ...(peer.isChoking ? { only: peer.allowedFast } : {}),
     ...(peer.suggested.size > 0 ? { suggested: peer.suggested } : {}),
-  }, torrent.rng)
+  }
+  let blocks = Picker.pick(torrent.picker, context, torrent.rng)
+  if (blocks.length === 0 && peer.isOnParole && nobodyElseMayRequest(torrent)) {
+    blocks = Picker.pick(torrent.picker, { ...context, isExclusive: false }, torrent.rng)
+  }
   peer.isFilled = blocks.length === room
   for (const block of blocks) request(torrent, peer, block, turn.now)
   if (blocks.length > 0) turn.touched.add(peer)
+}
+
+/** Every peer that could send us something is on parole: pieces that they share must not wait for somebody better. */
+const nobodyElseMayRequest = (torrent: State.Torrent): boolean => {
+  for (const peer of torrent.peers.values()) if (mayRequest(peer) && !peer.isOnParole) return false
+  return true
 }
 
 const mayRequest = (peer: Peer.Peer): boolean =>

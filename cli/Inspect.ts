@@ -1,0 +1,94 @@
+/** `shoal inspect`: what a torrent says, without touching its data or its peers. */
+import * as Effect from "effect/Effect"
+import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import type { Spec } from "./Command.ts"
+import { Output } from "./Output.ts"
+import * as Source from "./Source.ts"
+import * as Text from "./Text.ts"
+
+export const spec = {
+  name: "inspect",
+  summary: "show what a torrent says: name, hashes, trackers, files",
+  argument: { name: "SOURCE", isRepeated: false, description: "a .torrent file or an http(s) URL of one" },
+  flags: {},
+  example: "shoal inspect debian.torrent",
+  interrupted: "interrupted",
+} satisfies Spec
+
+/** Files as they are numbered everywhere on the command line: from 1, by their place in the torrent, without padding. */
+export const numbered = (
+  metainfo: Metainfo,
+): ReadonlyArray<{ readonly index: number; readonly path: string; readonly length: number }> =>
+  metainfo.files.flatMap((file, index) =>
+    file.isPadding ? [] : [{ index: index + 1, path: file.path, length: file.bytes }]
+  )
+
+/** The object of `--json`. */
+export const toJson = (metainfo: Metainfo): Readonly<Record<string, unknown>> => ({
+  name: metainfo.name,
+  infoHash: metainfo.infoHash,
+  totalLength: metainfo.geometry.totalBytes,
+  pieceLength: metainfo.geometry.pieceBytes,
+  pieceCount: metainfo.geometry.pieceCount,
+  private: metainfo.isPrivate,
+  trackers: metainfo.trackers,
+  webSeeds: metainfo.webSeeds,
+  comment: metainfo.comment,
+  createdBy: metainfo.createdBy,
+  source: metainfo.source,
+  creationDate: metainfo.creationDate,
+  files: numbered(metainfo),
+  warnings: metainfo.warnings,
+})
+
+/** The same for people. */
+export const toText = (metainfo: Metainfo): string => {
+  const { geometry } = metainfo
+  const pieces = Text.count(geometry.pieceCount, "piece")
+  const facts: Array<readonly [string, string]> = [
+    ["name", metainfo.name],
+    ["info-hash", metainfo.infoHash],
+    ["size", `${Text.bytes(geometry.totalBytes)} (${Text.count(geometry.totalBytes, "byte")})`],
+    ["pieces", `${pieces} of ${Text.bytes(geometry.pieceBytes)}`],
+    ["private", metainfo.isPrivate ? "yes" : "no"],
+    ...metainfo.trackers.map((tier, index) =>
+      [metainfo.trackers.length > 1 ? `tracker ${index + 1}` : "tracker", tier.join(", ")] as const
+    ),
+    ...metainfo.webSeeds.map((url) => ["web seed", url] as const),
+    ...(metainfo.comment === undefined ? [] : [["comment", metainfo.comment] as const]),
+    ...(metainfo.createdBy === undefined ? [] : [["created by", metainfo.createdBy] as const]),
+    ...(metainfo.source === undefined ? [] : [["source", metainfo.source] as const]),
+    ...(metainfo.creationDate === undefined ? [] : [["created", dateOf(metainfo.creationDate)] as const]),
+    ...metainfo.warnings.map((warning) => ["warning", warning] as const),
+  ]
+  const column = Math.max(...facts.map(([name]) => name.length)) + 2
+  const files = numbered(metainfo).map((file) =>
+    [String(file.index), Text.bytes(file.length), file.path] as const
+  )
+  // Not Math.max(...): a torrent may have more files than a call may have arguments.
+  const widest = (pick: (row: readonly [string, string, string]) => string) =>
+    files.reduce((most, row) => Math.max(most, pick(row).length), 0)
+  const indexWidth = widest(([index]) => index)
+  const sizeWidth = widest(([, size]) => size)
+  return [
+    ...facts.map(([name, value]) => `${name.padEnd(column)}${Text.printable(value)}`),
+    "files",
+    ...files.map(([index, size, path]) =>
+      `  ${index.padStart(indexWidth)}  ${size.padStart(sizeWidth)}  ${Text.printable(path)}`
+    ),
+  ].join("\n")
+}
+
+/** A date that a torrent made up is shown as its number. */
+const dateOf = (seconds: number): string => {
+  const date = new Date(seconds * 1_000)
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().replace(".000Z", "Z")
+}
+
+export const run = (source: string) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const metainfo = yield* Source.load(source)
+    yield* output.object(toJson(metainfo))
+    yield* output.result(toText(metainfo))
+  })

@@ -1,0 +1,116 @@
+/** The `shoal` binary: composes the layers, runs the command, and turns the way it ended into an exit code. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as EffectExit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import project from "../package.json" with { type: "json" }
+import * as Dispatch from "./Dispatch.ts"
+import * as Download from "./Download.ts"
+import * as Exit from "./Exit.ts"
+import * as Inspect from "./Inspect.ts"
+import * as Log from "./Log.ts"
+import * as Output from "./Output.ts"
+import * as Process from "./Process.ts"
+import * as Text from "./Text.ts"
+import * as Verify from "./Verify.ts"
+
+/** The shell and the core, loaded by the commands that need them: `--help` starts without. */
+const live = Effect.promise(() => import("../shell/Live.ts"))
+
+const entries: ReadonlyArray<Dispatch.Entry> = [
+  Dispatch.entry(Download.spec, (options, sources) =>
+    Effect.provide(
+      Download.run(options, sources),
+      Layer.unwrapEffect(Effect.map(live, (Live) => Live.layer(Download.sessionOptions(options)))),
+    )),
+  Dispatch.entry(Inspect.spec, (_, [source]) => Inspect.run(source!)),
+  Dispatch.entry(Verify.spec, (options, [source]) =>
+    Effect.provide(
+      Verify.run(options, source!),
+      Layer.unwrapEffect(Effect.map(live, (Live) => Live.ports)),
+    )),
+]
+
+const platform = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeTerminal.layer,
+  FetchHttpClient.layer,
+)
+
+/** Finalisers, which save state and say goodbye to trackers, get this long after the first Ctrl-C. */
+const GRACE_MS = 5_000
+
+const outputOf = (isJson: boolean, isQuiet: boolean): typeof Output.Output.Service =>
+  Output.make({
+    stdout: Process.stdout,
+    stderr: Process.stderr,
+    isJson,
+    isQuiet,
+    isColourless: (Process.env["NO_COLOR"] ?? "") !== "",
+  })
+
+/** What the ending depends on; replaced once, when the options are known. */
+let run = { output: outputOf(false, false), showsCauses: false, interrupted: "interrupted" }
+/** The reader of stdout left, so there is nobody to go on for. */
+let isUnheard = false
+
+const program = Effect.gen(function* () {
+  const plan = yield* Dispatch.plan(entries, {
+    args: Process.args,
+    env: Process.env,
+    version: project.version,
+  })
+  if (plan._tag === "Print") return yield* run.output.result(plan.text)
+  const { spec, common, action } = plan
+  run = {
+    output: outputOf(common.json, common.quiet),
+    showsCauses: Log.showsCauses(common),
+    interrupted: spec.interrupted,
+  }
+  yield* action.pipe(
+    Effect.provideService(Output.Output, run.output),
+    Effect.provide(Log.layer(common, Process.pid, (line) => Process.stderr.write(`${line}\n`))),
+  )
+}).pipe(Effect.provide(platform))
+
+/** Tells how the run ended and gives the exit code. */
+const conclude = (exit: EffectExit.Exit<void, unknown>): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { output, showsCauses, interrupted } = run
+    yield* output.clear
+    if (exit._tag === "Success" || isUnheard) return Exit.OK
+    const { code, lines, error } = Exit.verdict(exit.cause)
+    if (error !== undefined) yield* output.event("error", error)
+    for (const line of code === Exit.INTERRUPTED ? [interrupted] : lines) yield* output.alert(line)
+    if (showsCauses && code === Exit.FAILED) {
+      yield* output.alert(Text.printableLines(Cause.pretty(exit.cause, { renderErrorCause: true })))
+    }
+    return code
+  })
+
+Process.stayAlive()
+// A failure is a value here, so that the runtime does not log it as unhandled besides the verdict.
+const fiber = Effect.runFork(Effect.exit(program))
+fiber.addObserver((exit) => Process.exit(Effect.runSync(conclude(EffectExit.flatten(exit)))))
+
+Process.onInterrupt((count) => {
+  if (count > 1) Process.exitNow(Exit.INTERRUPTED)
+  fiber.unsafeInterruptAsFork(fiber.id())
+  Process.afterMs(GRACE_MS, () => {
+    Process.stderr.write(
+      "interrupted before all was saved; the same command checks what is there and resumes\n",
+    )
+    Process.exitNow(Exit.INTERRUPTED)
+  })
+})
+
+Process.onStdoutClosed(() => {
+  isUnheard = true
+  fiber.unsafeInterruptAsFork(fiber.id())
+  Process.afterMs(GRACE_MS, () => Process.exitNow(Exit.OK))
+})

@@ -1,0 +1,116 @@
+/** How progress looks: pure text from snapshots, as a live block or as plain lines. */
+import type { TorrentSnapshot } from "../shell/Session.ts"
+import type { Progress } from "./Output.ts"
+import * as Text from "./Text.ts"
+
+/** What one torrent's lines are drawn from. */
+export interface Row {
+  /** From the torrent, so not printable yet. */
+  readonly name: string
+  /** `undefined` while what is on the disk is being checked. */
+  readonly snapshot: TorrentSnapshot | undefined
+}
+
+/** The block shows this many torrents, so that it never scrolls; the rest is counted in one line. */
+const ROWS = 8
+const BAR = 24
+
+const CYAN = "\x1b[36m"
+const GREEN = "\x1b[32m"
+const DIM = "\x1b[2m"
+const RESET = "\x1b[0m"
+
+/** Milliseconds until `leftBytes` are there at this rate; `Infinity` while nothing comes. */
+export const etaMs = (leftBytes: number, rateBytesPerSec: number): number =>
+  leftBytes <= 0 ? 0 : rateBytesPerSec > 0 ? leftBytes / rateBytesPerSec * 1_000 : Infinity
+
+/** From 0 to 1; 1 where there is nothing to do. */
+export const share = (done: number, total: number): number =>
+  total <= 0 ? 1 : Math.min(1, Math.max(0, done / total))
+
+/** One decimal, rounded down, so that 100.0% is said only when everything is there. */
+export const percent = (fraction: number): string =>
+  `${(Math.floor(fraction * 1_000 + 1e-9) / 10).toFixed(1)}%`
+
+/** A bar of `columns` characters. */
+export const bar = (fraction: number, columns: number): string => {
+  const full = Math.floor(fraction * columns + 1e-9)
+  return "█".repeat(full) + "░".repeat(columns - full)
+}
+
+const eta = ({ wantedBytes, haveBytes, downloadRateBytesPerSec }: TorrentSnapshot): string => {
+  const ms = etaMs(wantedBytes - haveBytes, downloadRateBytesPerSec)
+  return Number.isFinite(ms) ? Text.duration(Math.max(1_000, ms)) : "-"
+}
+
+/** What goes on, as text without colours. */
+const facts = (snapshot: TorrentSnapshot | undefined): string => {
+  if (snapshot?.checked !== undefined) {
+    return `checking ${Text.bytes(snapshot.checked.totalBytes)} that are there`
+  }
+  if (snapshot === undefined) return "looking at what is there"
+  const amount = `${Text.bytes(snapshot.haveBytes)} of ${Text.bytes(snapshot.wantedBytes)}`
+  if (snapshot.state === "complete") return `complete, ${amount}`
+  return `${amount}, down ${Text.rate(snapshot.downloadRateBytesPerSec)}, up ${
+    Text.rate(snapshot.uploadRateBytesPerSec)
+  }, ${Text.count(snapshot.peersConnected, "peer")} of ${snapshot.peersKnown}, ETA ${eta(snapshot)}`
+}
+
+/** Of what is wanted, from 0 to 1. */
+const progressOf = ({ snapshot }: Row): number =>
+  snapshot === undefined
+    ? 0
+    : snapshot.checked === undefined
+    ? share(snapshot.haveBytes, snapshot.wantedBytes)
+    : share(snapshot.checked.doneBytes, snapshot.checked.totalBytes)
+
+/** The line for pipes and logs. */
+export const plain = (row: Row): string =>
+  `${percent(progressOf(row))} ${Text.printable(row.name)}: ${facts(row.snapshot)}`
+
+/** The live block: two lines a torrent, each within `columns`. */
+export const block = (
+  rows: ReadonlyArray<Row>,
+  columns: number,
+  isColoured: boolean,
+): ReadonlyArray<string> => {
+  const paint = (colour: string, text: string) => isColoured ? `${colour}${text}${RESET}` : text
+  // Unfinished ones first: what is done needs no watching.
+  const shown = [...rows].sort((a, b) => Number(isDone(a)) - Number(isDone(b))).slice(0, ROWS)
+  const lines = shown.flatMap((row) => {
+    const fraction = progressOf(row)
+    const label = percent(fraction).padStart(6)
+    const barColumns = Math.max(0, Math.min(BAR, columns - label.length - 30))
+    const colour = isDone(row) ? GREEN : CYAN
+    const used = (barColumns === 0 ? 0 : barColumns + 1) + label.length
+    return [
+      Text.fit(Text.printable(row.name), columns),
+      (barColumns === 0 ? "" : `${paint(colour, bar(fraction, barColumns))} `) + label +
+      paint(DIM, Text.fit(`  ${facts(row.snapshot)}`, columns - used)),
+    ]
+  })
+  const hidden = rows.length - shown.length
+  return hidden > 0 ? [...lines, Text.fit(`and ${hidden} more`, columns)] : lines
+}
+
+const isDone = (row: Row): boolean => row.snapshot?.state === "complete"
+
+/** Both forms of the same rows. */
+export const draw = (rows: ReadonlyArray<Row>): Progress => ({
+  block: (columns, isColoured) => block(rows, columns, isColoured),
+  lines: () => rows.filter((row) => !isDone(row)).map(plain),
+})
+
+/** Progress of one check of data on disk, in bytes, without rates. */
+export const drawCheck = (name: string, done: number, total: number): Progress => {
+  const text = `checking ${Text.printable(name)}`
+  const fraction = share(done, total)
+  return {
+    block: (columns, isColoured) => {
+      const barColumns = Math.max(0, Math.min(BAR, columns - 8))
+      const painted = isColoured ? `${CYAN}${bar(fraction, barColumns)}${RESET}` : bar(fraction, barColumns)
+      return [Text.fit(text, columns), `${painted}${percent(fraction).padStart(7)}`]
+    },
+    lines: () => [`${percent(fraction)} ${text}: ${Text.bytes(done)} of ${Text.bytes(total)}`],
+  }
+}

@@ -1,0 +1,70 @@
+/** Compares what is on the disk with the hashes: the same loop for `verify` and before a download. */
+import * as Effect from "effect/Effect"
+import * as Geometry from "../core/metainfo/Geometry.ts"
+import { type Metainfo, pieceHash } from "../core/metainfo/Metainfo.ts"
+import * as Bytes from "../core/base/Bytes.ts"
+import * as Bitfield from "../core/torrent/Bitfield.ts"
+import type { FileStat } from "../core/torrent/Resume.ts"
+import type { TorrentStore } from "./BlockStore.ts"
+import { Hasher } from "./Hasher.ts"
+import type { StorageError } from "./StorageError.ts"
+
+/** Pieces asked for at once: enough to keep every hashing worker and the disk's queue busy, and no more. */
+const CONCURRENCY = 8
+
+/** Calls of `onProgress` at most, whatever the number of pieces. */
+const PROGRESS_STEPS = 200
+
+/**
+ * Which of `pieces` are there and match their hash. A file that is missing or too short makes its pieces bad, without
+ * reading; only a disk that cannot be read is an error. `onProgress` gets bytes done and to do, the last time both equal.
+ */
+export const check = (
+  store: TorrentStore,
+  metainfo: Metainfo,
+  pieces: Bitfield.Bitfield,
+  onProgress: (doneBytes: number, totalBytes: number) => void = () => undefined,
+): Effect.Effect<Bitfield.Bitfield, StorageError, Hasher> =>
+  Effect.gen(function* () {
+    const { geometry } = metainfo
+    const hasher = yield* Hasher
+    const stats = yield* store.stats
+    const asked = [...Bitfield.pieces(pieces)]
+    const totalBytes = asked.reduce((sum, piece) => sum + Geometry.pieceLength(geometry, piece), 0)
+    const good = Bitfield.make(geometry.pieceCount)
+    let doneBytes = 0
+    let toldBytes = 0
+    const advance = (bytes: number) => {
+      doneBytes += bytes
+      if (doneBytes < totalBytes && doneBytes - toldBytes < totalBytes / PROGRESS_STEPS) return
+      toldBytes = doneBytes
+      onProgress(doneBytes, totalBytes)
+    }
+    const one = (piece: Geometry.PieceIndex) => {
+      const offset = Geometry.pieceOffset(geometry, piece)
+      const bytes = Geometry.pieceLength(geometry, piece)
+      if (!isThere(metainfo, stats, offset, bytes)) return Effect.sync(() => advance(bytes))
+      return hasher.sha1(store, offset, bytes).pipe(
+        Effect.map((digest) => {
+          if (Bytes.equals(digest, pieceHash(metainfo, piece))) Bitfield.set(good, piece)
+        }),
+        // Gone, or cut off, since its length was asked.
+        Effect.catchIf((error) => error.reason === "Missing", () => Effect.void),
+        Effect.andThen(Effect.sync(() => advance(bytes))),
+      )
+    }
+    yield* Effect.forEach(asked, one, { concurrency: CONCURRENCY, discard: true })
+    return good
+  })
+
+/** True if the files that a range lies in are long enough to hold it; padding always is. */
+const isThere = (
+  { geometry, files }: Metainfo,
+  stats: ReadonlyArray<FileStat | undefined>,
+  offset: number,
+  bytes: number,
+): boolean =>
+  Geometry.segments(geometry, offset, bytes).every((segment) =>
+    files[segment.fileIndex]!.isPadding ||
+    segment.offset + segment.bytes <= (stats[segment.fileIndex]?.bytes ?? 0)
+  )

@@ -1,0 +1,191 @@
+/**
+ * The loop between the pure client and the world. A callback of a socket, a file or a timer pushes an input; a turn
+ * steps the client, carries its commands out and arms the next wake-up. A turn is synchronous and allocates no fiber;
+ * what is not per block (dialling, announcing, writing a run, hashing a piece) is an Effect in the driver's scope.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import { type Millis, MINUTE, NEVER } from "../core/base/Time.ts"
+import * as Client from "../core/client/Client.ts"
+import type { Command } from "../core/client/Command.ts"
+import type { Input, TorrentId } from "../core/client/Input.ts"
+import type { Event } from "../core/torrent/Event.ts"
+import type { Local } from "../core/torrent/State.ts"
+import * as Disk from "./Disk.ts"
+import { Hasher } from "./Hasher.ts"
+import * as Sockets from "./Sockets.ts"
+import { TrackerClient } from "./TrackerClient.ts"
+import { Transport } from "./Transport.ts"
+import type { Turns } from "./Turns.ts"
+
+/** Timers of the runtimes end at 2^31 ms; an early tick changes nothing. */
+const MAX_SLEEP_MS = 60 * MINUTE
+
+/** What the driver needs of a torrent that the core does not hold. */
+export interface Attachment extends Disk.Files {
+  readonly onEvent: (event: Event) => void
+}
+
+export interface Driver extends Pick<Turns, "now" | "push"> {
+  /** The client between two turns, to be looked at only. */
+  readonly client: () => Client.Client
+  /** Gives a torrent its files; before its `Add`. */
+  readonly attach: (torrent: TorrentId, attachment: Attachment) => void
+  /** Succeeds once everything that was asked for this torrent is done: writes, hashes, announces; or never will be. */
+  readonly idle: (torrent: TorrentId) => Effect.Effect<void>
+  /** Lets go of a torrent's files; after its `Remove`. */
+  readonly detach: (torrent: TorrentId) => void
+  /** Dies with our own bug, if the client ever fails an assertion. Never succeeds. */
+  readonly crashed: Effect.Effect<never>
+}
+
+interface Attached {
+  readonly onEvent: (event: Event) => void
+  announcing: number
+  readonly waiting: Array<Deferred.Deferred<void>>
+}
+
+/** A driver around a fresh client; everything that it started ends with the scope. */
+export const make = (
+  local: Omit<Local, "nextConn">,
+  options: { readonly localAddress: string | undefined },
+): Effect.Effect<Driver, never, Transport | Hasher | TrackerClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const trackerClient = yield* TrackerClient
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    const fork = yield* FiberSet.makeRuntime<never, void, never>()
+    const crash = yield* Deferred.make<never>()
+    const torrents = new Map<TorrentId, Attached>()
+    const inputs: Array<Input> = []
+    let isRunning = false
+    let isClosed = false
+    let wakeAt = NEVER
+    let wake: Fiber.RuntimeFiber<void> | undefined
+
+    const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
+    let client = Client.make(local, now())
+
+    const push = (input: Input): void => {
+      inputs.push(input)
+      if (isRunning) return
+      isRunning = true
+      try {
+        for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) turn(next)
+        arm()
+      } catch (defect) {
+        inputs.length = 0
+        Deferred.unsafeDone(crash, Exit.die(defect))
+      } finally {
+        isRunning = false
+      }
+    }
+
+    const run = (effect: Effect.Effect<void>): Fiber.RuntimeFiber<void> =>
+      fork(Effect.catchAllDefect(effect, (defect) => Deferred.die(crash, defect)))
+
+    const turns: Turns = { now, push, run }
+    const sockets = Sockets.make(yield* Transport, turns, options.localAddress)
+    const disk = Disk.make(yield* Hasher, turns, sockets.setAllPaused, (id) => settled(id))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        sockets.closeAll()
+      })
+    )
+
+    const turn = (input: Input): void => {
+      const [next, commands] = Client.step(client, input)
+      client = next
+      for (const command of commands) execute(command, input.now)
+    }
+
+    /** One timer for the whole client. It is only ever brought forward: an early tick changes nothing. */
+    const arm = (): void => {
+      const next = Client.nextWake(client)
+      if (next >= wakeAt) return
+      wakeAt = next
+      if (wake !== undefined) wake.unsafeInterruptAsFork(wake.id())
+      const delayMs = Math.min(MAX_SLEEP_MS, Math.max(0, Math.ceil(next - now())))
+      wake = run(Effect.flatMap(Effect.sleep(delayMs), () =>
+        Effect.sync(() => {
+          wakeAt = NEVER
+          wake = undefined
+          push({ _tag: "Tick", now: now() })
+        })))
+    }
+
+    const execute = (command: Command, at: Millis): void => {
+      switch (command._tag) {
+        case "Write":
+          return disk.write(command.torrent, command.piece, command.begin, command.bytes, at)
+        case "Send":
+          return sockets.send(command.conn, command.bytes)
+        case "Hash":
+          return disk.hash(command.torrent, command.piece)
+        case "Emit":
+          return torrents.get(command.torrent)?.onEvent(command.event)
+        case "Dial":
+          return sockets.dial(command.conn, command.address)
+        case "Close":
+          return sockets.close(command.conn)
+        case "PauseReads":
+        case "ResumeReads":
+          return sockets.setPaused(command.conn, command._tag === "PauseReads")
+        case "Announce":
+          return announce(command)
+      }
+    }
+
+    const announce = (command: Extract<Command, { readonly _tag: "Announce" }>): void => {
+      const { torrent, tracker, url, request } = command
+      const attached = torrents.get(torrent)
+      if (attached === undefined) return
+      attached.announcing++
+      const answered = (input: Input): void => {
+        attached.announcing--
+        push(input)
+        settled(torrent)
+      }
+      run(Effect.match(trackerClient.announce(url, request), {
+        onFailure: ({ failure }) =>
+          answered({ _tag: "AnnounceFailed", now: now(), torrent, tracker, failure }),
+        onSuccess: (response) => answered({ _tag: "Announced", now: now(), torrent, tracker, response }),
+      }))
+    }
+
+    const isIdle = (id: TorrentId): boolean => (torrents.get(id)?.announcing ?? 0) === 0 && disk.isIdle(id)
+
+    const settled = (id: TorrentId): void => {
+      const waiting = torrents.get(id)?.waiting
+      if (waiting === undefined || waiting.length === 0 || !isIdle(id)) return
+      for (const one of waiting.splice(0)) Deferred.unsafeDone(one, Exit.void)
+    }
+
+    return {
+      now,
+      push,
+      client: () => client,
+      attach: (id, attachment) => {
+        disk.attach(id, attachment)
+        torrents.set(id, { onEvent: attachment.onEvent, announcing: 0, waiting: [] })
+      },
+      idle: (id) =>
+        Effect.gen(function* () {
+          disk.flush(id)
+          if (isClosed || isIdle(id)) return
+          const waiting = yield* Deferred.make<void>()
+          torrents.get(id)?.waiting.push(waiting)
+          yield* Deferred.await(waiting)
+        }),
+      detach: (id) => {
+        torrents.delete(id)
+        disk.detach(id)
+      },
+      crashed: Deferred.await(crash),
+    }
+  })

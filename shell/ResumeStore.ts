@@ -1,0 +1,40 @@
+/** Where resume data is kept between runs: one small file a torrent, replaced as a whole or not at all. */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Bytes } from "../core/base/Bytes.ts"
+import type { InfoHash } from "../core/metainfo/Metainfo.ts"
+import type { StorageReason } from "./StorageError.ts"
+
+/** `message` says what failed, with which path, and what to do about it. */
+export class ResumeStoreError extends Data.TaggedError("ResumeStoreError")<{
+  readonly reason: StorageReason
+  /** Absolute. */
+  readonly path: string
+  readonly message: string
+}> {}
+
+export class ResumeStore extends Context.Tag("shoal/ResumeStore")<ResumeStore, {
+  /** What was saved last for a torrent in this download directory; `undefined` if nothing was. To be distrusted. */
+  readonly load: (directory: string, infoHash: InfoHash) => Effect.Effect<Bytes | undefined, ResumeStoreError>
+  /** Replaces what was saved before; whatever happens on the way, `load` gives either the old bytes or the new. */
+  readonly save: (
+    directory: string,
+    infoHash: InfoHash,
+    bytes: Bytes,
+  ) => Effect.Effect<void, ResumeStoreError>
+  /** Forgets a torrent; nothing saved is no error. */
+  readonly remove: (directory: string, infoHash: InfoHash) => Effect.Effect<void, ResumeStoreError>
+}>() {}
+
+/** Resume data in memory, by `directory/infoHash`; pass a map to look at it or to change it. */
+export const layerMemory = (saved: Map<string, Bytes> = new Map()): Layer.Layer<ResumeStore> => {
+  const key = (directory: string, infoHash: InfoHash) => `${directory}/${infoHash}`
+  return Layer.succeed(ResumeStore, {
+    load: (directory, infoHash) => Effect.sync(() => saved.get(key(directory, infoHash))?.slice()),
+    save: (directory, infoHash, bytes) =>
+      Effect.sync(() => saved.set(key(directory, infoHash), bytes.slice())),
+    remove: (directory, infoHash) => Effect.sync(() => saved.delete(key(directory, infoHash))),
+  })
+}

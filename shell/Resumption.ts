@@ -1,0 +1,77 @@
+/** What a run leaves for the next one, and what the next one believes of it. */
+import * as Effect from "effect/Effect"
+import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import * as Bitfield from "../core/torrent/Bitfield.ts"
+import * as Resume from "../core/torrent/Resume.ts"
+import type { TorrentStore } from "./BlockStore.ts"
+import * as Check from "./Check.ts"
+import type { Hasher } from "./Hasher.ts"
+import { ResumeStore, type ResumeStoreError } from "./ResumeStore.ts"
+import type { StorageError } from "./StorageError.ts"
+
+export type Progress =
+  /** Existing data is being hashed. */
+  | { readonly _tag: "Checking"; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly _tag: "Warning"; readonly message: string }
+
+/**
+ * The pieces that are on the disk already: believed where resume data and files agree in size and time, hashed where
+ * they don't. Resume data that cannot be used costs time, never data.
+ */
+export const existing = (
+  store: TorrentStore,
+  metainfo: Metainfo,
+  directory: string,
+  tell: (progress: Progress) => void,
+): Effect.Effect<Bitfield.Bitfield, StorageError, Hasher | ResumeStore> =>
+  Effect.gen(function* () {
+    const stats = yield* store.stats
+    const resume = yield* load(metainfo, directory, tell)
+    const { believed, recheck } = Resume.believe(resume, stats, metainfo.geometry)
+    const good = yield* Check.check(
+      store,
+      metainfo,
+      recheck,
+      (doneBytes, totalBytes) => tell({ _tag: "Checking", doneBytes, totalBytes }),
+    )
+    for (const piece of Bitfield.pieces(good)) Bitfield.set(believed, piece)
+    return believed
+  })
+
+const load = (metainfo: Metainfo, directory: string, tell: (progress: Progress) => void) =>
+  Effect.gen(function* () {
+    const bytes = yield* (yield* ResumeStore).load(directory, metainfo.infoHash)
+    if (bytes === undefined) return undefined
+    const resume = Resume.decode(bytes, metainfo.geometry, metainfo.infoHash)
+    if (resume.ok) return resume.value
+    tell({ _tag: "Warning", message: `resume data is unusable (${resume.error}); checking the data instead` })
+    return undefined
+  }).pipe(Effect.catchAll((error) =>
+    Effect.sync(() => {
+      tell({ _tag: "Warning", message: `${error.message}; checking the data instead` })
+      return undefined
+    })
+  ))
+
+/** Remembers the verified pieces, once all that was written is on the device: a claim must not outlive its data. */
+export const save = (
+  store: TorrentStore,
+  metainfo: Metainfo,
+  directory: string,
+  progress: Pick<Resume.Resume, "have" | "uploadedBytes" | "downloadedBytes">,
+): Effect.Effect<void, StorageError | ResumeStoreError, ResumeStore> =>
+  Effect.gen(function* () {
+    // What is verified while the disk catches up belongs to the next time.
+    const have = Bitfield.copy(progress.have)
+    yield* store.sync
+    const files = yield* store.stats
+    const bytes = Resume.encode({ ...progress, have, infoHash: metainfo.infoHash, files })
+    yield* (yield* ResumeStore).save(directory, metainfo.infoHash, bytes)
+  })
+
+/** Nothing is left to resume. */
+export const forget = (
+  metainfo: Metainfo,
+  directory: string,
+): Effect.Effect<void, ResumeStoreError, ResumeStore> =>
+  Effect.flatMap(ResumeStore, (resumeStore) => resumeStore.remove(directory, metainfo.infoHash))

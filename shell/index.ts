@@ -1,0 +1,10 @@
+/** The shell: what `shoal/shell` exports. See README.md for the ports and their layers. */
+export * as BlockStore from "./BlockStore.ts"
+export * as Check from "./Check.ts"
+export * as Driver from "./Driver.ts"
+export * as Hasher from "./Hasher.ts"
+export * as Live from "./Live.ts"
+export * as ResumeStore from "./ResumeStore.ts"
+export * as Session from "./Session.ts"
+export * as TrackerClient from "./TrackerClient.ts"
+export * as Transport from "./Transport.ts"
