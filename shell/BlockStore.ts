@@ -48,6 +48,12 @@ export class BlockStore extends Context.Tag("shoal/BlockStore")<BlockStore, {
   readonly open: (layout: Layout) => Effect.Effect<TorrentStore, StorageError, Scope.Scope>
 }>() {}
 
-/** Files in memory. Pass a disk to look at them, change them behind the store's back, or let it fail. */
-export const layerMemory = (disk: MemoryDisk.MemoryDisk = MemoryDisk.make()): Layer.Layer<BlockStore> =>
-  Layer.succeed(BlockStore, { open: (layout) => MemoryDisk.open(disk, layout) })
+/**
+ * Files in memory: an empty disk each time the layer is built, or one to look at, to change behind the store's back, or to
+ * let fail.
+ */
+export const layerMemory = (shared?: MemoryDisk.MemoryDisk): Layer.Layer<BlockStore> =>
+  Layer.sync(BlockStore, () => {
+    const disk = shared ?? MemoryDisk.make()
+    return { open: (layout) => MemoryDisk.open(disk, layout) }
+  })

@@ -28,13 +28,20 @@ export class ResumeStore extends Context.Tag("shoal/ResumeStore")<ResumeStore, {
   readonly remove: (directory: string, infoHash: InfoHash) => Effect.Effect<void, ResumeStoreError>
 }>() {}
 
-/** Resume data in memory, by `directory/infoHash`; pass a map to look at it or to change it. */
-export const layerMemory = (saved: Map<string, Bytes> = new Map()): Layer.Layer<ResumeStore> => {
-  const key = (directory: string, infoHash: InfoHash) => `${directory}/${infoHash}`
-  return Layer.succeed(ResumeStore, {
-    load: (directory, infoHash) => Effect.sync(() => saved.get(key(directory, infoHash))?.slice()),
-    save: (directory, infoHash, bytes) =>
-      Effect.sync(() => saved.set(key(directory, infoHash), bytes.slice())),
-    remove: (directory, infoHash) => Effect.sync(() => saved.delete(key(directory, infoHash))),
+/** Resume data in memory, by `directory/infoHash`: empty each time the layer is built, or a map to look at or change. */
+export const layerMemory = (shared?: Map<string, Bytes>): Layer.Layer<ResumeStore> =>
+  Layer.sync(ResumeStore, () => {
+    const saved = shared ?? new Map<string, Bytes>()
+    const key = (directory: string, infoHash: InfoHash) => `${directory}/${infoHash}`
+    return {
+      load: (directory, infoHash) => Effect.sync(() => saved.get(key(directory, infoHash))?.slice()),
+      save: (directory, infoHash, bytes) =>
+        Effect.sync(() => {
+          saved.set(key(directory, infoHash), bytes.slice())
+        }),
+      remove: (directory, infoHash) =>
+        Effect.sync(() => {
+          saved.delete(key(directory, infoHash))
+        }),
+    }
   })
-}

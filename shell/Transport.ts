@@ -124,14 +124,14 @@ export const listenError = (reason: ListenReason, address: Address, detail?: str
   })
 
 /**
- * Dialling for every layer: `dial` begins and gives its outcome to `done` once, and returns how to give up; `begin` is
- * called when the connection has an owner, and only then may its handlers be called.
+ * Dialling for every layer: `dial` begins and gives its outcome to `done` once, and returns how to give up, or how to close
+ * what came of it. `begin` is called when the connection has an owner; only then may its handlers be called.
  */
-export const connectWith = <A extends Connection>(
+export const connectWith = <A>(
   address: Address,
   timeoutMs: number,
   dial: (done: (outcome: Effect.Effect<A, ConnectError>) => void) => () => void,
-  begin: (connection: A) => void,
+  begin: (opened: A) => Connection,
 ): Effect.Effect<Connection, ConnectError> =>
   Effect.suspend(() => {
     let giveUp: (() => void) | undefined
@@ -146,19 +146,21 @@ export const connectWith = <A extends Connection>(
       Effect.interruptible,
       // Also where a success was lost to an interruption in the same instant.
       Effect.onError(() => Effect.sync(() => giveUp?.())),
-      Effect.tap((connection) => Effect.sync(() => begin(connection))),
+      Effect.map(begin),
       Effect.uninterruptible,
     )
   })
 
-/** A network in memory, with windows and back-pressure as TCP has them; give a network to share or steer it. */
-export const layerMemory = (
-  network: MemoryNetwork.MemoryNetwork = MemoryNetwork.make(),
-): Layer.Layer<Transport> =>
+/**
+ * A network in memory, with windows and back-pressure as TCP has them: a fresh one each time the layer is built, or one
+ * to share or steer.
+ */
+export const layerMemory = (shared?: MemoryNetwork.MemoryNetwork): Layer.Layer<Transport> =>
   Layer.effect(
     Transport,
     // The runtime's own scheduler, so that a simulated one decides the order here too.
     Effect.map(FiberRef.get(FiberRef.currentScheduler), (scheduler) => {
+      const network = shared ?? MemoryNetwork.make()
       const schedule = (task: () => void): void => scheduler.scheduleTask(task, 0)
       return {
         connect: (address, { timeoutMs, localAddress }, handlers) =>
@@ -172,7 +174,10 @@ export const layerMemory = (
                     ? Effect.fail(connectError(outcome, address))
                     : Effect.succeed(outcome),
                 )),
-            (end) => end.begin(handlers),
+            (end) => {
+              end.begin(handlers)
+              return end
+            },
           ),
         listen: (options, onConnection) =>
           Effect.acquireRelease(

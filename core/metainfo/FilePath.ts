@@ -20,6 +20,8 @@ const INVISIBLE = /[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g
 /** C0, DEL, C1, and the two separators that terminals and editors take for a line's end. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/gu
 const SEPARATOR = /[/\\]/g
+/** Where shoal keeps resume data beside the files: no torrent may write its own there. */
+const OUR_FOLDER = ".shoal"
 /** https://learn.microsoft.com/windows/win32/fileio/naming-a-file */
 const WINDOWS_FORBIDDEN = /[<>:"|?*]/g
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)/i
@@ -38,7 +40,8 @@ export const component = (bytes: Bytes, names: Names): string => {
     // That `_` may need another cut, which may end in a dot or a space; then the name is stable.
     if (isLong) name = portable(truncate(name))
   }
-  return name === "." || name === ".." ? "" : name
+  if (name === "." || name === "..") return ""
+  return name.toLowerCase() === OUR_FOLDER ? `_${name}` : name
 }
 
 /** Printable ASCII without separators, as nearly all names are: the steps of {@link visible} leave it as it is. */

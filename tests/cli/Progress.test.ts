@@ -39,7 +39,11 @@ describe("plain lines", () => {
     )
   })
   it("say that existing data is being checked", () => {
-    expect(Progress.plain({ name: "a", snapshot: undefined })).toBe("0.0% a: checking what is there")
+    expect(Progress.plain({ name: "a", snapshot: undefined })).toBe("0.0% a: looking at what is there")
+    const checked = { doneBytes: 25 * 1024, totalBytes: 100 * 1024 }
+    expect(Progress.plain({ name: "a", snapshot: snapshot({ state: "checking", checked }) })).toBe(
+      "25.0% a: checking 100.0 KiB that are there",
+    )
   })
   it("leave out what is complete", () => {
     const rows = [{ name: "a", snapshot: snapshot({ state: "complete" }) }, { name: "b", snapshot: half }]

@@ -30,6 +30,7 @@ describe("FilePath.component", () => {
     ["a\nb", "a_b"],
     ["cod\u202efdp.exe", "codfdp.exe"],
     ["\ufeffa\u200b\u2066b\u061c", "ab"],
+    [".Shoal", "_.Shoal"],
     ["日本 \u{1f600} é", "日本 \u{1f600} é"],
   ])("makes %j to %j", (text, expected) => expect(posixName(text)).toBe(expected))
 

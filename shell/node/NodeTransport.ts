@@ -1,0 +1,254 @@
+/** `Transport` on TCP sockets, for Node and for Deno's node compatibility. */
+import * as net from "node:net"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import type { Address } from "../../core/base/Address.ts"
+import type { Bytes } from "../../core/base/Bytes.ts"
+import {
+  type ConnectError,
+  connectError,
+  type Connection,
+  type ConnectionHandlers,
+  type ConnectReason,
+  connectWith,
+  DRAIN_BYTES,
+  listenError,
+  type ListenReason,
+  Transport,
+} from "../Transport.ts"
+import * as ReadBuffer from "./ReadBuffer.ts"
+
+const CONNECT_REASONS: ReadonlyMap<string, ConnectReason> = new Map([
+  ["ECONNREFUSED", "Refused"],
+  ["ETIMEDOUT", "Timeout"],
+  ["EHOSTUNREACH", "Unreachable"],
+  ["ENETUNREACH", "Unreachable"],
+  ["EHOSTDOWN", "Unreachable"],
+  ["ENETDOWN", "Unreachable"],
+  ["ENOTFOUND", "Dns"],
+  ["EAI_AGAIN", "Dns"],
+  ["EAI_FAIL", "Dns"],
+  ["EAI_NODATA", "Dns"],
+  ["EAI_NONAME", "Dns"],
+  ["ECONNRESET", "Reset"],
+  ["EADDRNOTAVAIL", "BadLocalAddress"],
+  ["EINVAL", "BadLocalAddress"], // from a loopback address to another network; and what Deno makes of the one above
+  ["ERR_INVALID_IP_ADDRESS", "BadLocalAddress"],
+  ["EACCES", "Denied"],
+  ["EPERM", "Denied"],
+  ["NotCapable", "Denied"], // Deno's own, without a code
+  ["EMFILE", "TooManyOpenFiles"],
+  ["ENFILE", "TooManyOpenFiles"],
+])
+
+const LISTEN_REASONS: ReadonlyMap<string, ListenReason> = new Map([
+  ["EADDRINUSE", "AddressInUse"],
+  ["EADDRNOTAVAIL", "AddressNotAvailable"],
+  ["EINVAL", "AddressNotAvailable"], // what Deno makes of it
+  ["ENOTFOUND", "AddressNotAvailable"],
+  ["EACCES", "Denied"],
+  ["EPERM", "Denied"],
+  ["NotCapable", "Denied"],
+])
+
+/** Why an open connection broke, for people; the rest of the codes speak for themselves. */
+const CLOSE_REASONS: ReadonlyMap<string, string> = new Map([
+  ["ECONNRESET", "connection reset by the peer"],
+  ["EPIPE", "connection closed by the peer"],
+  ["ETIMEDOUT", "connection timed out"],
+  ["EHOSTUNREACH", "no route to the peer any more"],
+  ["ENETUNREACH", "the network is gone"],
+])
+
+interface SystemError extends Error {
+  readonly code?: string
+  /** One error an address, where a name has several. */
+  readonly errors?: ReadonlyArray<SystemError>
+}
+
+/** Errors of several addresses come as one without a code; the first speaks for all. */
+const codeOf = (error: SystemError): string => error.code ?? error.errors?.[0]?.code ?? error.name
+
+const toConnectError = (address: Address, error: SystemError): ConnectError => {
+  const code = codeOf(error)
+  const reason = CONNECT_REASONS.get(code) ?? "Other"
+  return connectError(reason, address, reason === "Other" ? `${code}: ${error.message}` : code)
+}
+
+/** An IPv4 peer on a socket that takes both families comes as `::ffff:192.0.2.1`. */
+const plainHost = (host: string): string =>
+  host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
+
+interface Open {
+  readonly connection: Connection
+  /** A read of the socket; false if it is not to read on. */
+  readonly deliver: (bytes: Bytes) => boolean
+  /** Begins to read, now that there is somebody to hear it. */
+  readonly begin: (handlers: ConnectionHandlers) => void
+}
+
+/**
+ * A connection over an open socket. A dialled socket reads into a {@link ReadBuffer}; one that was accepted cannot be
+ * given buffers (Node has no such option), and reads into buffers of the runtime.
+ */
+const makeOpen = (socket: net.Socket, fallback: Address): Open => {
+  let handlers: ConnectionHandlers | undefined
+  let isClosed = false
+  let isPaused = false
+  let isAboveMark = false
+  let isCorked = false
+  /** How it ended, where that was before anyone was there to hear it. */
+  let unheard: { readonly reason: string | undefined } | undefined
+
+  const ended = (reason: string | undefined): void => {
+    if (isClosed) return
+    isClosed = true
+    socket.destroy()
+    if (handlers === undefined) unheard = { reason }
+    else handlers.onClose(reason)
+  }
+  const uncork = (): void => {
+    isCorked = false
+    socket.uncork()
+  }
+  const flushed = (): void => {
+    if (!isAboveMark || isClosed || socket.writableLength > DRAIN_BYTES) return
+    isAboveMark = false
+    handlers?.onDrain()
+  }
+
+  socket.on("end", () => ended(undefined))
+  socket.on("error", (error: SystemError) => ended(CLOSE_REASONS.get(codeOf(error)) ?? error.message))
+  socket.on("close", () => ended("connection closed"))
+
+  const connection: Connection = {
+    remote: {
+      host: plainHost(socket.remoteAddress ?? fallback.host),
+      port: socket.remotePort ?? fallback.port,
+    },
+    write: (bytes) => {
+      if (isClosed || bytes.length === 0) return
+      // What one turn of the protocol writes, headers and blocks, leaves in one system call.
+      if (!isCorked) {
+        isCorked = true
+        socket.cork()
+        queueMicrotask(uncork)
+      }
+      socket.write(bytes, flushed)
+      if (socket.writableLength > DRAIN_BYTES) isAboveMark = true
+    },
+    bufferedBytes: () => isClosed ? 0 : socket.writableLength,
+    pauseReads: () => {
+      isPaused = true
+      if (handlers !== undefined) socket.pause()
+    },
+    resumeReads: () => {
+      isPaused = false
+      if (handlers !== undefined && !isClosed) socket.resume()
+    },
+    close: () => {
+      isClosed = true
+      unheard = undefined
+      socket.destroy()
+    },
+  }
+  return {
+    connection,
+    deliver: (bytes: Bytes): boolean => {
+      if (!isClosed) handlers?.onRead(bytes)
+      return !isClosed && !isPaused
+    },
+    begin: (chosen: ConnectionHandlers): void => {
+      handlers = chosen
+      if (unheard !== undefined) queueMicrotask(() => unheard !== undefined && chosen.onClose(unheard.reason))
+      else if (!isPaused) socket.resume()
+    },
+  }
+}
+
+const connect = (
+  address: Address,
+  { timeoutMs, localAddress }: { readonly timeoutMs: number; readonly localAddress?: string },
+  handlers: ConnectionHandlers,
+): Effect.Effect<Connection, ConnectError> => {
+  const dial = (done: (outcome: Effect.Effect<Open, ConnectError>) => void): () => void => {
+    let open: Open | undefined
+    const buffer = ReadBuffer.make()
+    let socket: net.Socket
+    try {
+      socket = net.connect({
+        host: address.host,
+        port: address.port,
+        noDelay: true,
+        onread: {
+          buffer: buffer.offer,
+          callback: (bytes) => {
+            const read = buffer.take(bytes)
+            return open?.deliver(read) ?? false
+          },
+        },
+        ...(localAddress === undefined ? {} : { localAddress }),
+      })
+    } catch (error) {
+      // A local address that is none, or Deno's sandbox; anything else is our own bug.
+      if (!CONNECT_REASONS.has(codeOf(error as SystemError))) throw error
+      done(Effect.fail(toConnectError(address, error as SystemError)))
+      return () => {}
+    }
+    // Nothing is read before the connection has an owner.
+    socket.pause()
+    const failed = (error: SystemError): void => done(Effect.fail(toConnectError(address, error)))
+    socket.on("error", failed)
+    socket.once("connect", () => {
+      socket.off("error", failed)
+      open = makeOpen(socket, address)
+      done(Effect.succeed(open))
+    })
+    return () => socket.destroy()
+  }
+  return connectWith(address, timeoutMs, dial, (open) => {
+    open.begin(handlers)
+    return open.connection
+  })
+}
+
+export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
+  connect,
+  listen: (options, onConnection) =>
+    Effect.gen(function* () {
+      const runtime = yield* Effect.runtime<never>()
+      const asked: Address = { host: options.host ?? "::", port: options.port }
+      const accept = (socket: net.Socket): void => {
+        const open = makeOpen(socket, asked)
+        socket.on("data", open.deliver)
+        let hasHandlers = false
+        onConnection(open.connection, (handlers) => {
+          hasHandlers = true
+          open.begin(handlers)
+        })
+        if (!hasHandlers) open.connection.close()
+      }
+      const server = yield* Effect.acquireRelease(
+        Effect.async<net.Server, ReturnType<typeof listenError>>((resume) => {
+          const server = net.createServer({ noDelay: true, pauseOnConnect: true }, accept)
+          server.once("error", (error: SystemError) => {
+            const reason = LISTEN_REASONS.get(codeOf(error)) ?? "Other"
+            resume(listenError(reason, asked, reason === "Other" ? error.message : codeOf(error)))
+          })
+          server.listen(options, () => {
+            server.removeAllListeners("error")
+            // What goes wrong later concerns one connection that never was.
+            server.on("error", (error) =>
+              Runtime.runFork(runtime)(Effect.logWarning(`accepting a peer: ${error.message}`)))
+            resume(Effect.succeed(server))
+          })
+        }),
+        // Only the listening ends here: waiting for the connections would wait for their owners.
+        (server) =>
+          Effect.sync(() => server.close()),
+      )
+      const { address, port } = server.address() as net.AddressInfo
+      return { address: { host: address, port } }
+    }),
+})

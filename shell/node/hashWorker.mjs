@@ -1,0 +1,65 @@
+// @ts-check
+/**
+ * The worker thread of `NodeHasher`: reads ranges of files and answers with their SHA-1. Plain JavaScript, because a
+ * worker is loaded by the runtime itself, as it lies beside the sources or beside the bundle.
+ *
+ * Files are opened anew for each job: that costs too little to be measured (1.3 GB/s either way with pieces of 256 KiB),
+ * and neither keeps descriptors nor sees a file that has been replaced.
+ */
+import { createHash } from "node:crypto"
+import { closeSync, constants, openSync, readSync } from "node:fs"
+import { parentPort } from "node:worker_threads"
+
+/**
+ * @typedef {{ path: string | undefined, offset: number, bytes: number }} Extent
+ * @typedef {{ id: number, extents: ReadonlyArray<Extent> }} Job
+ * @typedef {{ id: number, digest: Uint8Array }} Digest
+ * @typedef {{ id: number, path: string, code: string | undefined }} Failure `ENOENT` also for a file that is too short
+ */
+
+/** Large enough for few system calls, small enough for the second-level cache. */
+const scratch = new Uint8Array(256 * 1024)
+
+/** @type {(hash: import("node:crypto").Hash, bytes: number) => void} */
+const hashZeros = (hash, bytes) => {
+  scratch.fill(0, 0, Math.min(bytes, scratch.length))
+  for (let left = bytes; left > 0; left -= scratch.length) {
+    hash.update(scratch.subarray(0, Math.min(left, scratch.length)))
+  }
+}
+
+/** @type {(hash: import("node:crypto").Hash, path: string, offset: number, bytes: number) => void} */
+const hashFile = (hash, path, offset, bytes) => {
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  try {
+    let at = offset
+    for (let left = bytes; left > 0;) {
+      const count = readSync(file, scratch, 0, Math.min(left, scratch.length), at)
+      if (count === 0) throw Object.assign(new Error("the file is too short"), { code: "ENOENT" })
+      hash.update(scratch.subarray(0, count))
+      at += count
+      left -= count
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** @type {(job: Job) => Digest | Failure} */
+const run = ({ id, extents }) => {
+  const hash = createHash("sha1")
+  for (const { path, offset, bytes } of extents) {
+    if (path === undefined) {
+      hashZeros(hash, bytes)
+      continue
+    }
+    try {
+      hashFile(hash, path, offset, bytes)
+    } catch (error) {
+      return { id, path, code: /** @type {{ code?: string }} */ (error).code }
+    }
+  }
+  return { id, digest: new Uint8Array(hash.digest()) }
+}
+
+parentPort?.on("message", (/** @type {Job} */ job) => parentPort?.postMessage(run(job)))

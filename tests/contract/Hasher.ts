@@ -1,0 +1,96 @@
+/** What every layer of `Hasher` does, over a store that suits it. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type { Scope } from "effect/Scope"
+import { toHex } from "../../core/base/Bytes.ts"
+import { sha1 } from "../../core/base/Sha1.ts"
+import { BlockStore } from "../../shell/BlockStore.ts"
+import { Hasher } from "../../shell/Hasher.ts"
+import { layoutOf, random, TestDisk } from "./BlockStore.ts"
+
+export const contract = (name: string, layer: Layer.Layer<Hasher | BlockStore | TestDisk>): void => {
+  const setup = Effect.gen(function* () {
+    const disk = yield* TestDisk
+    const layout = layoutOf(disk.directory, [
+      ["one", 300_000],
+      ["pad", 20_000, "padding"],
+      ["two", 5],
+      ["none", 0],
+      ["skipped", 100_000, "unwanted"],
+      ["three", 300_000],
+    ])
+    const data = random(layout.geometry.totalBytes)
+    data.fill(0, 300_000, 320_000)
+    return { disk, data, store: yield* (yield* BlockStore).open(layout), hasher: yield* Hasher }
+  })
+  const test = (
+    title: string,
+    body: () => Effect.Effect<void, unknown, Hasher | BlockStore | TestDisk | Scope>,
+  ): void => it.scoped(title, () => body().pipe(Effect.provide(layer)))
+  const digest = (bytes: Uint8Array): string => toHex(sha1(bytes))
+
+  describe(name, () => {
+    test("hashes ranges within a file, across files, of padding, of unwanted files, and none", () =>
+      Effect.gen(function* () {
+        const { data, store, hasher } = yield* setup
+        yield* store.write(0, [data])
+        for (
+          const [offset, bytes] of [
+            [0, 65_536],
+            [1, 299_998],
+            [0, data.length],
+            [290_000, 30_005],
+            [300_000, 20_000],
+            [320_010, 99_000],
+            [17, 0],
+          ] as const
+        ) {
+          const found = yield* hasher.sha1(store, offset, bytes)
+          expect(toHex(found)).toBe(digest(data.subarray(offset, offset + bytes)))
+        }
+      }))
+
+    test("hashes what is on the disk now", () =>
+      Effect.gen(function* () {
+        const { disk, data, store, hasher } = yield* setup
+        yield* store.write(0, [data])
+        const before = yield* hasher.sha1(store, 0, 1_000)
+        disk.put(`${disk.directory}/one`, random(300_000, 9))
+        expect(toHex(yield* hasher.sha1(store, 0, 1_000))).toBe(digest(random(300_000, 9).subarray(0, 1_000)))
+        expect(toHex(before)).toBe(digest(data.subarray(0, 1_000)))
+      }))
+
+    test("answers many at once, each with its own hash", () =>
+      Effect.gen(function* () {
+        const { data, store, hasher } = yield* setup
+        yield* store.write(0, [data])
+        const offsets = Array.from({ length: 200 }, (_, i) => i * 3_000)
+        const hashes = yield* Effect.forEach(offsets, (offset) => hasher.sha1(store, offset, 4_000), {
+          concurrency: "unbounded",
+        })
+        offsets.forEach((offset, i) => {
+          expect(toHex(hashes[i]!)).toBe(digest(data.subarray(offset, offset + 4_000)))
+        })
+      }))
+
+    test("says Missing for a file that is not there or too short, and goes on", () =>
+      Effect.gen(function* () {
+        const { disk, store, hasher } = yield* setup
+        const path = `${disk.directory}/one`
+        const absent = yield* Effect.flip(hasher.sha1(store, 0, 10))
+        expect(absent).toMatchObject({ _tag: "StorageError", reason: "Missing", path })
+        disk.put(path, random(50))
+        expect(yield* Effect.flip(hasher.sha1(store, 0, 51))).toMatchObject({ reason: "Missing", path })
+        expect(toHex(yield* hasher.sha1(store, 0, 50))).toBe(digest(random(50)))
+      }))
+
+    test("reads through no link", () =>
+      Effect.gen(function* () {
+        const { disk, store, hasher } = yield* setup
+        disk.put(`${disk.directory}/elsewhere`, random(300_000))
+        disk.putLink(`${disk.directory}/one`, `${disk.directory}/elsewhere`)
+        expect(yield* Effect.flip(hasher.sha1(store, 0, 10))).toMatchObject({ reason: "Conflict" })
+      }))
+  })
+}
