@@ -1,0 +1,82 @@
+"""libtorrent (Debian: python3-libtorrent) as a seeder or a leecher on loopback; prints one JSON object a line.
+
+seed:  {"event": "listening", "port"} once it seeds, then {"event": "checked"} with --check.
+leech: {"event": "listening", "port"}, then {"event": "complete", "seconds", "bytes"} and ends with status 0.
+"""
+
+import argparse
+import json
+import sys
+import time
+
+import libtorrent as lt
+
+
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def session(host, port, seeding):
+    settings = lt.high_performance_seed() if seeding else {}
+    settings.update({
+        "listen_interfaces": f"{host}:{port}",
+        "enable_dht": False,
+        "enable_lsd": False,
+        "enable_upnp": False,
+        "enable_natpmp": False,
+        "enable_outgoing_utp": False,
+        "enable_incoming_utp": False,
+        "allow_multiple_connections_per_ip": True,
+        # the local trackers and peers of a test are what these would refuse
+        "ssrf_mitigation": False,
+        "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
+        | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification,
+    })
+    if seeding:
+        settings.update({"unchoke_slots_limit": -1, "upload_rate_limit": 0})
+    return lt.session(settings)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode", choices=["seed", "leech"])
+    parser.add_argument("--torrent", required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--peer", action="append", default=[])
+    parser.add_argument("--check", action="store_true", help="hash the data before seeding it")
+    parser.add_argument("--verbose", action="store_true", help="every alert, on stderr")
+    args = parser.parse_args()
+
+    ses = session(args.host, args.port, args.mode == "seed")
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(args.torrent)
+    params.save_path = args.dir
+    params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    if args.mode == "seed" and not args.check:
+        params.flags |= lt.torrent_flags.seed_mode
+    started = time.monotonic()
+    handle = ses.add_torrent(params)
+
+    say("listening", port=ses.listen_port())
+    for peer in args.peer:
+        host, port = peer.rsplit(":", 1)
+        handle.connect_peer((host, int(port)))
+
+    while True:
+        ses.wait_for_alert(1000)
+        for alert in ses.pop_alerts():
+            if args.verbose or alert.category() & lt.alert.category_t.error_notification:
+                print(type(alert).__name__, alert.message(), file=sys.stderr, flush=True)
+            if isinstance(alert, lt.peer_ban_alert):
+                say("banned", peer="%s:%d" % alert.endpoint)
+            if isinstance(alert, lt.torrent_finished_alert):
+                if args.mode == "seed":
+                    say("checked")
+                    continue
+                say("complete", seconds=time.monotonic() - started, bytes=handle.status().total_wanted_done)
+                return
+
+
+main()

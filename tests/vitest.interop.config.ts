@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config"
+
+// Real clients, real sockets, hundreds of megabytes: apart from the unit tests, one file at a time, with time to spare.
+export default defineConfig({
+  test: {
+    root: new URL("..", import.meta.url).pathname,
+    include: ["tests/interop/**/*.test.ts"],
+    globalSetup: "tests/interop/setup.ts",
+    testTimeout: 90_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+    fileParallelism: false,
+  },
+})
