@@ -6,6 +6,7 @@ import type { Metainfo } from "../metainfo/Metainfo.ts"
 import * as Bitfield from "../torrent/Bitfield.ts"
 import * as Candidates from "../torrent/Candidates.ts"
 import * as State from "../torrent/State.ts"
+import * as Http from "../tracker/Http.ts"
 import * as Schedule from "../tracker/Schedule.ts"
 
 /** How far the check of existing data is. */
@@ -102,6 +103,7 @@ export const hopeless = (torrent: State.Torrent, times: number): string | undefi
     return "the torrent names no tracker; give a peer with --peer HOST:PORT"
   }
   const status = Schedule.status(torrent.schedule, 0).find((one) => one.failureMessage !== undefined)
-  if (status !== undefined) return `no peers: ${status.failureMessage}`
-  return "no peer could be reached; check the addresses given with --peer"
+  if (status === undefined) return "no peer could be reached; check the addresses given with --peer"
+  const tracker = `tracker ${Http.redact(status.url)}: ${status.failureMessage}`
+  return `no peers: ${tracker}; try again later, or give a peer with --peer HOST:PORT`
 }
