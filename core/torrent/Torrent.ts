@@ -12,6 +12,7 @@ import type { Millis } from "../base/Time.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
 import * as Schedule from "../tracker/Schedule.ts"
 import * as Encoder from "../wire/Encoder.ts"
+import * as Bitfield from "./Bitfield.ts"
 import * as Blocks from "./Blocks.ts"
 import type { Command } from "./Command.ts"
 import * as Connections from "./Connections.ts"
@@ -47,7 +48,8 @@ export const step = (torrent: Torrent, input: Input): readonly [Torrent, Readonl
   take(torrent, input, turn)
   if (torrent.haveBytes !== before && State.isComplete(torrent)) {
     completed(torrent, turn)
-    Trackers.step(torrent, { _tag: "Completed", now: turn.now }, turn)
+    // Of a part of the files nobody is told: to a tracker, who has completed is a seeder (BEP 3).
+    if (Bitfield.isFull(torrent.have)) Trackers.step(torrent, { _tag: "Completed", now: turn.now }, turn)
   }
   decide(torrent, turn)
   return [torrent, turn.out]
@@ -137,7 +139,7 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
 const completed = (torrent: Torrent, turn: State.Turn): void => {
   turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "Completed" } })
   for (const peer of [...torrent.peers.values()]) {
-    if (peer.isSeed) Connections.close(torrent, peer, turn, "both have everything")
+    if (Bitfield.isFull(peer.has)) Connections.close(torrent, peer, turn, "both have everything")
   }
 }
 

@@ -1,8 +1,10 @@
 /** The torrent's side of announcing: what the schedule decides, filled with our numbers, and what comes of the answers. */
 import type { Millis } from "../base/Time.ts"
 import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
+import * as Geometry from "../metainfo/Geometry.ts"
 import * as Http from "../tracker/Http.ts"
 import * as Schedule from "../tracker/Schedule.ts"
+import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
 import * as Limits from "./Limits.ts"
@@ -24,7 +26,7 @@ export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.
         port: torrent.local.port,
         uploadedBytes: torrent.uploadedBytes,
         downloadedBytes: torrent.downloadRate.totalBytes,
-        leftBytes: torrent.wantedBytes - torrent.haveBytes,
+        leftBytes: missingBytes(torrent),
         event,
         numWant: event === "stopped" || State.isComplete(torrent) ? 0 : Limits.NUM_WANT,
         key: torrent.local.key,
@@ -32,6 +34,15 @@ export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.
       },
     })
   }
+}
+
+/** Of the whole torrent, not of the selected files: with nothing left a tracker would count us as a seeder (BEP 3). */
+const missingBytes = ({ have, metainfo: { geometry } }: State.Torrent): number => {
+  let bytes = 0
+  for (const piece of Geometry.pieces(geometry)) {
+    if (!Bitfield.get(have, piece)) bytes += Geometry.pieceLength(geometry, piece)
+  }
+  return bytes
 }
 
 /** A tracker has answered: its peers become candidates. */

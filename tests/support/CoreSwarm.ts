@@ -245,8 +245,14 @@ export class CoreSwarm {
         this.peers.get(command.conn)!.isPaused = command._tag === "PauseReads"
         return this.#after(0, () => this.#read(command.conn))
       }
-      case "Announce":
-        return
+      case "Announce": {
+        const response = { intervalMs: 1_800_000, peers: [] }
+        return this.#after(
+          10,
+          () =>
+            this.input({ _tag: "Announced", now: this.now, torrent: 1, tracker: command.tracker, response }),
+        )
+      }
     }
   }
 

@@ -38,6 +38,17 @@ describe("a download", () => {
     expect(swarm.torrent.wantedBytes).toBe(4 * 32_768)
   })
 
+  it("tells trackers what is left of the whole torrent, and of a part no completion", () => {
+    const metainfo = { ...small, trackers: [["http://tracker.test/announce"]] }
+    const announces = (swarm: CoreSwarm) =>
+      swarm.commands.flatMap((command) => command._tag === "Announce" ? [command.request] : [])
+    const part = new CoreSwarm({ metainfo, peers: [{}], selection: new Set([0]) }).run(MINUTES)
+    expect(part.isComplete).toBe(true)
+    expect(announces(part).map(({ event, leftBytes }) => [event, leftBytes])).toEqual([["started", 400_005]])
+    const whole = new CoreSwarm({ metainfo, peers: [{}] }).run(MINUTES)
+    expect(announces(whole).map(({ event }) => event)).toEqual(["started", "completed"])
+  })
+
   it("asks for nothing that is there already", () => {
     const have = Bitfield.full(small.geometry.pieceCount)
     Bitfield.clear(have, 7)
