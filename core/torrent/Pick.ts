@@ -25,6 +25,8 @@ export interface PickContext {
   readonly count: number
   /** On parole: gets only pieces that nobody else takes part in, and nobody else gets a part of those. */
   readonly isExclusive: boolean
+  /** The peer would idle: it may help with pieces that are reserved for a peer on parole, which ends the reservation. */
+  readonly mayTakeOver: boolean
   /** End game: the peer may be asked for what others owe us already. */
   readonly mayDuplicate: boolean
   /** If given, no other pieces: those that a peer serves even while it chokes us (BEP 6, ALLOWED_FAST). */
@@ -101,8 +103,8 @@ const pickFresh = (picker: Picker, context: PickContext, rng: Rng.Rng, picked: A
 }
 
 /**
- * Takes over pieces whose peer on parole has stopped, rather than never finish them. Last, since a mixed piece that
- * fails its hash convicts nobody.
+ * Takes over pieces whose peer on parole has stopped, or that keep this one idle, rather than wait for them. Last, since
+ * a mixed piece that fails its hash convicts nobody.
  */
 const pickOrphans = (picker: Picker, context: PickContext, picked: Array<BlockIndex>): void => {
   const { list, openCount } = picker.partials
@@ -111,7 +113,7 @@ const pickOrphans = (picker: Picker, context: PickContext, picked: Array<BlockIn
     if (partial.owner === undefined || partial.owner === context.peer || !canGive(context, partial.piece)) {
       continue
     }
-    if (Partials.isOrphan(partial)) takeFree(picker, partial, context, picked)
+    if (context.mayTakeOver || Partials.isOrphan(partial)) takeFree(picker, partial, context, picked)
   }
 }
 
@@ -127,7 +129,7 @@ const pickDuplicates = (
   for (let i = 0; i < list.length; i++) {
     const partial = list[(start + i) % list.length]!
     const { blockCount, piece } = partial
-    if (partial.owner !== undefined || Partials.isComplete(partial)) continue
+    if ((partial.owner !== undefined && !context.mayTakeOver) || Partials.isComplete(partial)) continue
     if (!Bitfield.get(picker.wanted, piece) || !canGive(context, piece)) continue
     const firstBlock = Rng.below(rng, blockCount)
     for (let k = 0; k < blockCount; k++) {

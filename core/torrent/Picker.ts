@@ -112,10 +112,6 @@ export const availability = ({ availability }: Picker, piece: PieceIndex): numbe
 export const requested = (picker: Picker, block: BlockIndex, peer: PeerKey, isExclusive: boolean): void => {
   const partial = startedAt(picker, block)
   assert(!isExclusive || Partials.isAlone(partial, peer) || partial.peers.length === 0, "on parole, alone")
-  assert(
-    partial.owner === undefined || partial.owner === peer || Partials.isOrphan(partial),
-    "a piece of a peer on parole is its alone",
-  )
   Partials.ask(partial, blockInPiece(picker, block), peer)
   partial.owner = isExclusive ? peer : undefined
   update(picker, partial)

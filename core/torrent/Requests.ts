@@ -34,36 +34,40 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
     has: peer.has,
     count: room,
     isExclusive: peer.isOnParole,
+    mayTakeOver: isIdle,
     mayDuplicate: isIdle && Picker.isEndGame(torrent.picker),
     ...(peer.isChoking ? { only: peer.allowedFast } : {}),
     ...(peer.suggested.size > 0 ? { suggested: peer.suggested } : {}),
   }
+  let isExclusive = context.isExclusive
   let blocks = Picker.pick(torrent.picker, context, torrent.rng)
-  if (blocks.length === 0 && peer.isOnParole && nobodyElseMayRequest(torrent)) {
-    blocks = Picker.pick(torrent.picker, { ...context, isExclusive: false }, torrent.rng)
+  if (blocks.length === 0 && isExclusive && peer.requests.size === 0) {
+    // Nothing is left that it could do alone: better a mixed piece, but not the one in which another is being tried.
+    isExclusive = false
+    blocks = Picker.pick(torrent.picker, { ...context, isExclusive, mayTakeOver: false }, torrent.rng)
   }
   peer.isFilled = blocks.length === room
-  for (const block of blocks) request(torrent, peer, block, turn.now)
+  for (const block of blocks) request(torrent, peer, block, isExclusive, turn.now)
   if (blocks.length > 0) turn.touched.add(peer)
-}
-
-/** Every peer that could send us something is on parole: pieces that they share must not wait for somebody better. */
-const nobodyElseMayRequest = (torrent: State.Torrent): boolean => {
-  for (const peer of torrent.peers.values()) if (mayRequest(peer) && !peer.isOnParole) return false
-  return true
 }
 
 const mayRequest = (peer: Peer.Peer): boolean =>
   peer.phase === "ready" && peer.amInterested && !peer.isSnubbed &&
   (!peer.isChoking || peer.allowedFast.size > 0)
 
-const request = (torrent: State.Torrent, peer: Peer.Peer, block: Geometry.BlockIndex, now: Millis): void => {
+const request = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  block: Geometry.BlockIndex,
+  isExclusive: boolean,
+  now: Millis,
+): void => {
   const { geometry } = torrent.metainfo
   if (peer.requests.size === 0) {
     peer.owedSince = now
     peer.latencyProbe = block
   }
-  Picker.requested(torrent.picker, block, peer.conn, peer.isOnParole)
+  Picker.requested(torrent.picker, block, peer.conn, isExclusive)
   peer.requests.set(block, now)
   if (peer.requests.size === 1) Timers.rearm(torrent, peer)
   Encoder.request(

@@ -123,8 +123,9 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
     Timers.run(torrent, turn)
     Trackers.askIfStarved(torrent, turn)
     Connections.dial(torrent, turn)
+    // Who has just answered goes first: between two blocks it must not look as if it had stopped.
+    for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
     if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
-    else for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
     Requests.tellHaves(torrent, turn)
   }
   Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)

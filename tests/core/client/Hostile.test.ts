@@ -25,6 +25,26 @@ describe("bad data", () => {
     expect(swarm.eventsOf("PeerBanned").map((event) => event.address)).toEqual([addressOf(2)])
   })
 
+  it("finds the one of two that spoils, and completes from the other", () => {
+    const swarm = download([{ spoils: [3, 4, 5, 6, 7, 8], latencyMs: 20, reqq: 2 }, {
+      latencyMs: 20,
+      reqq: 2,
+    }])
+    expect(swarm.isComplete && swarm.isIntact).toBe(true)
+    expect(swarm.eventsOf("PeerBanned").map((event) => event.address)).toEqual([addressOf(0)])
+  })
+
+  it("gives a piece of a slow peer on parole to one that would idle", () => {
+    const swarm = download([
+      { spoils: [5], latencyMs: 20, reqq: 1 },
+      { latencyMs: 20, reqq: 1 },
+      { latencyMs: 20, reqq: 1 },
+      { ponderMs: 19_000, reqq: 1 },
+    ])
+    expect(swarm.isComplete && swarm.isIntact).toBe(true)
+    expect(swarm.now).toBeLessThan(15_000)
+  })
+
   it("never dials a banned peer again", () => {
     const swarm = download([{ spoils: "all" }], 30 * MINUTES)
     expect(swarm.isComplete).toBe(false)

@@ -12,6 +12,7 @@ interface Ask extends Pictures.Scene {
   readonly has?: string
   readonly count: number
   readonly isExclusive?: boolean
+  readonly mayTakeOver?: boolean
   readonly mayDuplicate?: boolean
   readonly only?: ReadonlyArray<number>
   readonly suggested?: ReadonlyArray<number>
@@ -23,6 +24,7 @@ const pickFrom = (picker: Picker.Picker, ask: Omit<Ask, "blocks">, seed = 7): Ar
     has: ask.has === undefined ? Bitfield.full(picker.geometry.pieceCount) : Pictures.bits(ask.has),
     count: ask.count,
     isExclusive: ask.isExclusive ?? false,
+    mayTakeOver: ask.mayTakeOver ?? false,
     mayDuplicate: ask.mayDuplicate ?? false,
     ...(ask.only === undefined ? {} : { only: new Set(ask.only) as Set<Geometry.PieceIndex> }),
     ...(ask.suggested === undefined ? {} : { suggested: new Set(ask.suggested) as Set<Geometry.PieceIndex> }),
@@ -126,7 +128,14 @@ describe("rarest first", () => {
         const has = Bitfield.make(400)
         for (const piece of free.slice(0, share)) Bitfield.set(has, piece)
         Picker.addPeer(picker, has)
-        const context = { peer: 0, has, count: 1000, isExclusive: false, mayDuplicate: false }
+        const context = {
+          peer: 0,
+          has,
+          count: 1000,
+          isExclusive: false,
+          mayTakeOver: false,
+          mayDuplicate: false,
+        }
         const picked = Picker.pick(picker, context, rng) as Array<number> as Array<Geometry.PieceIndex>
         expect(picked.slice().sort((a, b) => a - b)).toEqual([...Bitfield.pieces(has)])
         const rarity = picked.map((piece) => Picker.availability(picker, piece))
@@ -237,9 +246,19 @@ describe("parole", () => {
     expect(asked("p")).toBe("Pp12 ####")
     Picker.received(picker, block(picker, 0, 3), Pictures.peer("b")) // a late one: the piece stays reserved
     expect(asked("b")).toBe("Pp.B ####")
-    expect(() => Picker.requested(picker, block(picker, 0, 2), Pictures.peer("a"), false)).toThrow(
-      AssertionFailure,
-    )
+  })
+
+  it("gives its piece to others that would idle, free blocks before those that it owes", () => {
+    const picker = Pictures.picker({ blocks: "...." })
+    for (const index of [0, 1]) Picker.requested(picker, block(picker, 0, index), Pictures.peer("p"), true)
+    Picker.received(picker, block(picker, 0, 0), Pictures.peer("p"))
+    const asked = (count: number) =>
+      pickFrom(picker, { peer: "a", count, mayTakeOver: true, mayDuplicate: true })
+    expect(Pictures.draw(picker, asked(2))).toBe("Pp12")
+    expect(Pictures.draw(picker, asked(9))).toBe("P312")
+    for (const at of asked(9)) Picker.requested(picker, at, Pictures.peer("a"), false)
+    // It is reserved no longer, and the peer on parole gets nothing more of what is mixed now.
+    expect(pickFrom(picker, { peer: "p", count: 9, isExclusive: true })).toEqual([])
   })
 
   it("lets others finish the piece, last of all, once the peer owes nothing of it", () => {

@@ -113,11 +113,15 @@ const stageOf = (world: World, context: Picker.PickContext, block: BlockIndex): 
   const owner = model.owners.get(piece)
   const team = workers(world, piece)
   if (asked.size === 1) {
-    return context.mayDuplicate && !context.isExclusive && owner === undefined ? "duplicate" : undefined
+    return context.mayDuplicate && !context.isExclusive && (owner === undefined || context.mayTakeOver)
+      ? "duplicate"
+      : undefined
   }
   if (team.size === 0) return "fresh"
   if (context.isExclusive) return team.size === 1 && team.has(context.peer) ? "own" : undefined
-  if (owner !== undefined && owner !== context.peer) return owes(world, piece, owner) ? undefined : "orphan"
+  if (owner !== undefined && owner !== context.peer) {
+    return owes(world, piece, owner) && !context.mayTakeOver ? undefined : "orphan"
+  }
   return team.has(context.peer) ? "own" : "started"
 }
 
@@ -348,6 +352,7 @@ const actions: Record<string, (world: World) => void> = {
       has: peer.has,
       count: Rng.below(rng, 8),
       isExclusive: peer.isOnParole,
+      mayTakeOver: Rng.below(rng, 2) === 0,
       mayDuplicate: Rng.below(rng, 2) === 0,
       ...(Rng.below(rng, 5) === 0 ? { only: some() } : {}),
       ...(Rng.below(rng, 5) === 0 ? { suggested: some() } : {}),
