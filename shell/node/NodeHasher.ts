@@ -57,13 +57,16 @@ export const layerWith = (
         }
       }
 
-      /** An idle thread, a new one, or one with little to do; `undefined` where all are busy. */
+      /**
+       * The thread with the least to do; `undefined` where all have enough. A new one only then: a download keeps one
+       * busy, and each costs memory and a place on the processors.
+       */
       const choose = (): Thread | undefined => {
         let best: Thread | undefined
         for (const thread of threads) {
           if (thread.jobs.size < (best?.jobs.size ?? DEPTH)) best = thread
         }
-        return best?.jobs.size === 0 || threads.size === workerCount ? best : start()
+        return best ?? (threads.size < workerCount ? start() : undefined)
       }
 
       const start = (): Thread => {

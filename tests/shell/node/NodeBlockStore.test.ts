@@ -193,18 +193,6 @@ describe("NodeBlockStore", () => {
       chmodSync(`${directory}/closed`, 0o755)
     }).pipe(Effect.provide(NodeBlockStore.layer)))
 
-  // To root no directory is closed, and access(2) asks for the real user, which a test cannot change and change back.
-  it.scoped.skipIf(isRoot || process.platform === "win32")(
-    "says PermissionDenied before it begins",
-    () =>
-      Effect.gen(function* () {
-        const directory = yield* tempDir
-        mkdirSync(`${directory}/closed`, { mode: 0o555 })
-        const store = yield* open(`${directory}/closed/below`, [["f", 10]])
-        expect(yield* Effect.flip(store.check)).toMatchObject({ reason: "PermissionDenied" })
-      }).pipe(Effect.provide(NodeBlockStore.layer)),
-  )
-
   it.scoped("says BadName for a name that the file system does not take", () =>
     Effect.gen(function* () {
       const store = yield* open(yield* tempDir, [["x".repeat(300), 10]])
