@@ -98,10 +98,23 @@ export const blockLength = (geometry: Geometry, block: BlockIndex): number => {
   return left < BLOCK_BYTES ? left : BLOCK_BYTES
 }
 
-/** True if `begin` and `length` are exactly one block of this piece, which is all that shoal ever requests. */
-export const isBlock = (geometry: Geometry, piece: PieceIndex, begin: number, length: number): boolean =>
-  begin % BLOCK_BYTES === 0 && begin < pieceLength(geometry, piece) &&
-  length === blockLength(geometry, blockAt(geometry, piece, begin))
+/**
+ * The only way from outside numbers to a {@link BlockIndex}: `undefined` unless they are exactly one block, which is all
+ * that shoal ever requests.
+ */
+export const blockIndex = (
+  geometry: Geometry,
+  piece: number,
+  begin: number,
+  length: number,
+): BlockIndex | undefined => {
+  const index = pieceIndex(geometry, piece)
+  if (index === undefined || begin % BLOCK_BYTES !== 0 || begin >= pieceLength(geometry, index)) {
+    return undefined
+  }
+  const block = blockAt(geometry, index, begin)
+  return length === blockLength(geometry, block) ? block : undefined
+}
 
 /** The index of the file that holds byte `offset` of the torrent; zero-length files hold none. */
 export const fileAt = (geometry: Geometry, offset: number): number => {

@@ -32,11 +32,9 @@ export const fragment = (
   const { geometry } = torrent.metainfo
   Rate.add(torrent.downloadRate, turn.now, item.bytes.length)
   Rate.add(peer.downloadRate, turn.now, item.bytes.length)
-  const piece = Geometry.pieceIndex(geometry, item.piece)
-  if (piece === undefined || !Geometry.isBlock(geometry, piece, item.begin, item.length)) {
-    return "a block that doesn't exist"
-  }
-  const block = Geometry.blockAt(geometry, piece, item.begin)
+  const block = Geometry.blockIndex(geometry, item.piece, item.begin, item.length)
+  if (block === undefined) return "a block that doesn't exist"
+  const piece = Geometry.blockPiece(geometry, block)
   if (item.offset === 0) {
     if (!Peer.expects(peer, block)) return "a block that was never requested"
     peer.incoming = isMissing(torrent, piece, block) ? block : undefined

@@ -166,16 +166,13 @@ const reject = (
 ): string | undefined => {
   const { geometry } = torrent.metainfo
   if (!peer.supportsFast) return "a reject without the fast extension (BEP 6)"
-  const piece = Geometry.pieceIndex(geometry, item.piece)
-  if (piece === undefined || !Geometry.isBlock(geometry, piece, item.begin, item.length)) {
-    return "a reject of a block that doesn't exist"
-  }
-  const block = Geometry.blockAt(geometry, piece, item.begin)
+  const block = Geometry.blockIndex(geometry, item.piece, item.begin, item.length)
+  if (block === undefined) return "a reject of a block that doesn't exist"
   const wasWaitedFor = Peer.answer(peer, block)
   if (wasWaitedFor === undefined) return "a reject of what was never requested (BEP 6)"
   if (wasWaitedFor) {
     Picker.released(torrent.picker, block, peer.conn)
-    peer.allowedFast.delete(piece)
+    peer.allowedFast.delete(Geometry.blockPiece(geometry, block))
     turn.refillAll = true
     // Asking again for what was just refused would go on at the speed of the line.
     if (!peer.isChoking && ++peer.rejects >= Limits.MAX_REJECTS) Timers.snub(torrent, peer, turn)

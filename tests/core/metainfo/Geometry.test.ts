@@ -45,7 +45,7 @@ describe("Geometry", () => {
     [0, 49_152, 16_384, false],
     [2, 0, 2, false],
   ])("says whether piece %i, begin %i, length %i is a block: %s", (piece, begin, length, expected) => {
-    expect(Geometry.isBlock(sample, Geometry.pieceIndex(sample, piece)!, begin, length)).toBe(expected)
+    expect(Geometry.blockIndex(sample, piece, begin, length) !== undefined).toBe(expected)
   })
 
   it("finds the file of a byte, never an empty one", () => {
@@ -87,7 +87,7 @@ describe("Geometry", () => {
           expect(Geometry.blockBegin(it, block)).toBe(inPiece)
           const length = Geometry.blockLength(it, block)
           expect(length).toBeGreaterThan(0)
-          expect(Geometry.isBlock(it, piece, inPiece, length)).toBe(true)
+          expect(Geometry.blockIndex(it, piece, inPiece, length)).toBe(Geometry.blockAt(it, piece, inPiece))
           inPiece += length
         }
         expect(inPiece).toBe(Geometry.pieceLength(it, piece))

@@ -96,10 +96,10 @@ describe("NodeBlockStore", () => {
     Effect.gen(function* () {
       const directory = yield* tempDir
       mkdirSync(`${directory}/outside`)
-      const store = yield* open(`${directory}/root`, [["a/x", 10], ["b/y", 10], ["c/z", 10]])
+      const store = yield* open(`${directory}/top`, [["a/x", 10], ["b/y", 10], ["c/z", 10]])
       yield* store.write(0, [random(30)]) // a/x has given way to c/z by now
-      rmSync(`${directory}/root/a`, { recursive: true })
-      symlinkSync(`${directory}/outside`, `${directory}/root/a`)
+      rmSync(`${directory}/top/a`, { recursive: true })
+      symlinkSync(`${directory}/outside`, `${directory}/top/a`)
       expect(yield* Effect.flip(store.write(0, [random(10)]))).toMatchObject({ reason: "Conflict" })
       expect(readdirSync(`${directory}/outside`)).toEqual([])
     }).pipe(Effect.provide(NodeBlockStore.layerWith({ capacity: 1 }))))
