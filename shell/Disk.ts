@@ -47,12 +47,20 @@ interface Attached extends Files {
   hashingBytes: number
 }
 
-/** No files yet. `onPressure` says when reading has to stop, and when it may go on; `onSettled` when work has ended. */
+export interface Listeners {
+  /** Reading has to stop, or may go on. */
+  readonly onPressure: (isFull: boolean) => void
+  /** Some work for this torrent has ended, one way or the other. */
+  readonly onSettled: (torrent: TorrentId) => void
+  /** The disk has these bytes: the buffer is not looked at again. */
+  readonly onWritten: (bytes: Bytes) => void
+}
+
+/** No files yet. */
 export const make = (
   hasher: Hasher["Type"],
   { now, push, run }: Turns,
-  onPressure: (isFull: boolean) => void,
-  onSettled: (torrent: TorrentId) => void,
+  { onPressure, onSettled, onWritten }: Listeners,
 ): Disk => {
   const torrents = new Map<TorrentId, Attached>()
   let isFull = false
@@ -83,7 +91,10 @@ export const make = (
           failed(id, error)
           onSettled(id)
         },
-        onSuccess: () => settled(true),
+        onSuccess: () => {
+          for (const { buffers } of runs) buffers.forEach(onWritten)
+          settled(true)
+        },
       }))
     }
     const queue = WriteQueue.make(geometry, write, (piece, bytes) => {

@@ -89,8 +89,13 @@ export const make = (
       fork(Effect.catchAllDefect(effect, (defect) => Deferred.die(crash, defect)))
 
     const turns: Turns = { now, push, run }
-    const sockets = Sockets.make(yield* Transport, turns, options.localAddress)
-    const disk = Disk.make(yield* Hasher, turns, sockets.setAllPaused, (id) => settled(id))
+    const transport = yield* Transport
+    const sockets = Sockets.make(transport, turns, options.localAddress)
+    const disk = Disk.make(yield* Hasher, turns, {
+      onPressure: sockets.setAllPaused,
+      onSettled: (id) => settled(id),
+      onWritten: (bytes) => transport.recycle(bytes.buffer, bytes.length),
+    })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isClosed = true
@@ -101,7 +106,13 @@ export const make = (
     const turn = (input: Input): void => {
       const [next, commands] = Client.step(client, input)
       client = next
-      for (const command of commands) execute(command, input.now)
+      let keptBytes = 0
+      for (const command of commands) {
+        if (command._tag === "Write") keptBytes += command.bytes.length
+        execute(command, input.now)
+      }
+      // Of a read only payload outlives its turn, until the disk has it.
+      if (input._tag === "ConnRead") transport.recycle(input.bytes.buffer, input.bytes.length - keptBytes)
     }
 
     /** One timer for the whole client. It is only ever brought forward: an early tick changes nothing. */

@@ -79,6 +79,11 @@ export class Transport extends Context.Tag("shoal/Transport")<Transport, {
     options: ConnectOptions,
     handlers: ConnectionHandlers,
   ) => Effect.Effect<Connection, ConnectError>
+  /**
+   * Gives memory back: the receiver will not look again at `bytes` bytes of what it was given in this buffer. Each byte
+   * once at most; what is never given back costs a collection, what is given back too early is overwritten.
+   */
+  readonly recycle: (buffer: ArrayBufferLike, bytes: number) => void
   /** Takes connections until the scope ends; those that were taken live on. */
   readonly listen: (
     options: ListenOptions,
@@ -179,6 +184,7 @@ export const layerMemory = (shared?: MemoryNetwork.MemoryNetwork): Layer.Layer<T
               return end
             },
           ),
+        recycle: () => {},
         listen: (options, onConnection) =>
           Effect.acquireRelease(
             Effect.suspend(() => {

@@ -3,6 +3,7 @@ import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 import type { Address } from "../../core/base/Address.ts"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import {
@@ -13,11 +14,16 @@ import {
   type ConnectReason,
   connectWith,
   DRAIN_BYTES,
+  type Listener,
+  type ListenError,
   listenError,
+  type ListenOptions,
   type ListenReason,
+  type OnConnection,
   Transport,
 } from "../Transport.ts"
 import * as ReadBuffer from "./ReadBuffer.ts"
+import * as Slabs from "./Slabs.ts"
 
 const CONNECT_REASONS: ReadonlyMap<string, ConnectReason> = new Map([
   ["ECONNREFUSED", "Refused"],
@@ -167,14 +173,15 @@ const makeOpen = (socket: net.Socket, fallback: Address): Open => {
   }
 }
 
-const connect = (
+const connect = (slabs: Slabs.Slabs) =>
+(
   address: Address,
   { timeoutMs, localAddress }: { readonly timeoutMs: number; readonly localAddress?: string },
   handlers: ConnectionHandlers,
 ): Effect.Effect<Connection, ConnectError> => {
   const dial = (done: (outcome: Effect.Effect<Open, ConnectError>) => void): () => void => {
     let open: Open | undefined
-    const buffer = ReadBuffer.make()
+    const buffer = ReadBuffer.make(slabs)
     let socket: net.Socket
     try {
       socket = net.connect({
@@ -213,42 +220,47 @@ const connect = (
   })
 }
 
-export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
-  connect,
-  listen: (options, onConnection) =>
-    Effect.gen(function* () {
-      const runtime = yield* Effect.runtime<never>()
-      const asked: Address = { host: options.host ?? "::", port: options.port }
-      const accept = (socket: net.Socket): void => {
-        const open = makeOpen(socket, asked)
-        socket.on("data", open.deliver)
-        let hasHandlers = false
-        onConnection(open.connection, (handlers) => {
-          hasHandlers = true
-          open.begin(handlers)
+const listen = (
+  options: ListenOptions,
+  onConnection: OnConnection,
+): Effect.Effect<Listener, ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const asked: Address = { host: options.host ?? "::", port: options.port }
+    const accept = (socket: net.Socket): void => {
+      const open = makeOpen(socket, asked)
+      socket.on("data", open.deliver)
+      let hasHandlers = false
+      onConnection(open.connection, (handlers) => {
+        hasHandlers = true
+        open.begin(handlers)
+      })
+      if (!hasHandlers) open.connection.close()
+    }
+    const server = yield* Effect.acquireRelease(
+      Effect.async<net.Server, ReturnType<typeof listenError>>((resume) => {
+        const server = net.createServer({ noDelay: true, pauseOnConnect: true }, accept)
+        server.once("error", (error: SystemError) => {
+          const reason = LISTEN_REASONS.get(codeOf(error)) ?? "Other"
+          resume(listenError(reason, asked, reason === "Other" ? error.message : codeOf(error)))
         })
-        if (!hasHandlers) open.connection.close()
-      }
-      const server = yield* Effect.acquireRelease(
-        Effect.async<net.Server, ReturnType<typeof listenError>>((resume) => {
-          const server = net.createServer({ noDelay: true, pauseOnConnect: true }, accept)
-          server.once("error", (error: SystemError) => {
-            const reason = LISTEN_REASONS.get(codeOf(error)) ?? "Other"
-            resume(listenError(reason, asked, reason === "Other" ? error.message : codeOf(error)))
-          })
-          server.listen(options, () => {
-            server.removeAllListeners("error")
-            // What goes wrong later concerns one connection that never was.
-            server.on("error", (error) =>
-              Runtime.runFork(runtime)(Effect.logWarning(`accepting a peer: ${error.message}`)))
-            resume(Effect.succeed(server))
-          })
-        }),
-        // Only the listening ends here: waiting for the connections would wait for their owners.
-        (server) =>
-          Effect.sync(() => server.close()),
-      )
-      const { address, port } = server.address() as net.AddressInfo
-      return { address: { host: address, port } }
-    }),
+        server.listen(options, () => {
+          server.removeAllListeners("error")
+          // What goes wrong later concerns one connection that never was.
+          server.on("error", (error) =>
+            Runtime.runFork(runtime)(Effect.logWarning(`accepting a peer: ${error.message}`)))
+          resume(Effect.succeed(server))
+        })
+      }),
+      // Only the listening ends here: waiting for the connections would wait for their owners.
+      (server) =>
+        Effect.sync(() => server.close()),
+    )
+    const { address, port } = server.address() as net.AddressInfo
+    return { address: { host: address, port } }
+  })
+
+export const layer: Layer.Layer<Transport> = Layer.sync(Transport, () => {
+  const slabs = Slabs.make()
+  return { connect: connect(slabs), recycle: slabs.giveBack, listen }
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { createServer, type Server, Socket } from "node:net"
 import * as NodeTransport from "../../../shell/node/NodeTransport.ts"
 import * as ReadBuffer from "../../../shell/node/ReadBuffer.ts"
+import * as Slabs from "../../../shell/node/Slabs.ts"
 import { type ConnectionHandlers, Transport } from "../../../shell/Transport.ts"
 import { expectBytes, random } from "../../contract/BlockStore.ts"
 
@@ -98,7 +99,7 @@ describe("NodeTransport", () => {
 
 describe("ReadBuffer", () => {
   it("never reads over what it gave away", () => {
-    const buffer = ReadBuffer.make()
+    const buffer = ReadBuffer.make(Slabs.make())
     const source = random(3_000_000)
     const reads: Array<readonly [Uint8Array, number]> = []
     let at = 0
@@ -114,7 +115,7 @@ describe("ReadBuffer", () => {
   })
 
   it("costs an idle connection little, grows with full reads, and shrinks with small ones", () => {
-    const buffer = ReadBuffer.make()
+    const buffer = ReadBuffer.make(Slabs.make())
     expect(buffer.offer().buffer.byteLength).toBeLessThanOrEqual(4_096)
     for (let i = 0; i < 50; i++) buffer.take(buffer.offer().length)
     const large = buffer.offer()
@@ -129,9 +130,62 @@ describe("ReadBuffer", () => {
   })
 
   it("offers the same room until it is taken", () => {
-    const buffer = ReadBuffer.make()
+    const buffer = ReadBuffer.make(Slabs.make())
     const room = buffer.offer()
     expect(buffer.offer().byteOffset).toBe(room.byteOffset)
     expect(buffer.offer().buffer).toBe(room.buffer)
+  })
+})
+
+describe("Slabs", () => {
+  it("uses a slab again once all of it was given back, and not before", () => {
+    const slabs = Slabs.make()
+    const buffer = ReadBuffer.make(slabs)
+    const held = new Map<ArrayBufferLike, number>()
+    const given = new Set<ArrayBufferLike>()
+    let reused = 0
+    for (let i = 0; i < 400; i++) {
+      const room = buffer.offer()
+      if (given.delete(room.buffer)) reused++
+      const read = buffer.take(room.length)
+      held.set(read.buffer, (held.get(read.buffer) ?? 0) + read.length)
+      if (i % 16 !== 15) continue
+      for (const [whole, bytes] of held) {
+        if (whole === read.buffer) continue
+        slabs.giveBack(whole, bytes)
+        held.delete(whole)
+        given.add(whole)
+      }
+    }
+    expect(reused).toBeGreaterThan(10)
+    expect(slabs.freeCount()).toBeLessThan(10)
+  })
+
+  it("leaves alone what was given back in part, or is still being read to", () => {
+    const slabs = Slabs.make()
+    const slab = slabs.open(Slabs.SLAB_BYTES)
+    slabs.taken(slab, 1_000)
+    slabs.giveBack(slab.buffer, 1_000)
+    expect(slabs.freeCount()).toBe(0)
+    slabs.taken(slab, 500)
+    slabs.close(slab)
+    slabs.giveBack(slab.buffer, 499)
+    expect(slabs.freeCount()).toBe(0)
+    slabs.giveBack(slab.buffer, 1)
+    expect(slabs.freeCount()).toBe(1)
+    expect(slabs.open(Slabs.SLAB_BYTES)).toBe(slab)
+  })
+
+  it("takes no notice of memory that is not its own", () => {
+    const slabs = Slabs.make()
+    slabs.giveBack(new ArrayBuffer(8), 8)
+    expect(slabs.freeCount()).toBe(0)
+  })
+
+  it("says so when more is given back than was taken", () => {
+    const slabs = Slabs.make()
+    const slab = slabs.open(Slabs.SLAB_BYTES)
+    slabs.taken(slab, 10)
+    expect(() => slabs.giveBack(slab.buffer, 11)).toThrow("no more is given back")
   })
 })
