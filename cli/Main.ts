@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as EffectExit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import project from "../package.json" with { type: "json" }
+import * as Announce from "./Announce.ts"
 import * as Dispatch from "./Dispatch.ts"
 import * as Download from "./Download.ts"
 import * as Exit from "./Exit.ts"
@@ -15,11 +16,14 @@ import * as Inspect from "./Inspect.ts"
 import * as Log from "./Log.ts"
 import * as Output from "./Output.ts"
 import * as Process from "./Process.ts"
+import * as Scrape from "./Scrape.ts"
 import * as Text from "./Text.ts"
 import * as Verify from "./Verify.ts"
 
 /** The shell and the core, loaded by the commands that need them: `--help` starts without. */
 const live = Effect.promise(() => import("../shell/Live.ts"))
+
+const trackers = Layer.unwrapEffect(Effect.map(live, (Live) => Live.trackers(undefined)))
 
 const entries: ReadonlyArray<Dispatch.Entry> = [
   Dispatch.entry(Download.spec, (options, sources) =>
@@ -33,6 +37,14 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
       Verify.run(options, source!),
       Layer.unwrapEffect(Effect.map(live, (Live) => Live.ports)),
     )),
+  Dispatch.entry(
+    Announce.spec,
+    (options, [source]) => Effect.provide(Announce.run(options, source!), trackers),
+  ),
+  Dispatch.entry(
+    Scrape.spec,
+    (options, [source]) => Effect.provide(Scrape.run(options, source!), trackers),
+  ),
 ]
 
 const platform = Layer.mergeAll(

@@ -9,16 +9,16 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { VERSION } from "../core/base/Version.ts"
 import { type Bytes, concat, empty, toLatin1, utf8 } from "../core/base/Bytes.ts"
+import type { Result } from "../core/base/Result.ts"
 import { type Millis, SECOND } from "../core/base/Time.ts"
 import * as Announce from "../core/tracker/Announce.ts"
 import * as Destination from "../core/tracker/Destination.ts"
 import * as Http from "../core/tracker/Http.ts"
-import { makeError, TrackerClient, type TrackerError } from "./TrackerClient.ts"
+import * as Scrape from "../core/tracker/Scrape.ts"
+import { makeError, STOPPED_TIMEOUT_MS, TrackerClient, type TrackerError } from "./TrackerClient.ts"
 
 /** From the call to the last byte of the reply, redirects included: busy trackers do take ten seconds and more. */
 export const TIMEOUT_MS: Millis = 30 * SECOND
-/** The same for `stopped`, which a user waits for and whose loss the tracker makes up for by itself. */
-export const STOPPED_TIMEOUT_MS: Millis = 5 * SECOND
 /** Of a reply after inflating: 500 peers are 3 KB compact and 40 KB as dictionaries. */
 export const MAX_REPLY_BYTES = 1_048_576
 /** Moves to https and to another host are one each; the rest is patience. */
@@ -28,7 +28,7 @@ const USER_AGENT = `shoal/${VERSION}`
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** Announces through the `HttpClient` that is there, which must not follow redirects (`fetch` is told). */
+/** Asks through the `HttpClient` that is there, which must not follow redirects (`fetch` is told). */
 export const layerHttp: Layer.Layer<TrackerClient, never, HttpClient.HttpClient> = Layer.effect(
   TrackerClient,
   Effect.map(HttpClient.HttpClient, (anyClient) => {
@@ -40,12 +40,13 @@ export const layerHttp: Layer.Layer<TrackerClient, never, HttpClient.HttpClient>
     )
 
     /** One GET, redirects followed; the connection is given up at once if the reply is not read to its end. */
-    const get = (
+    const get = <A extends object>(
       tracker: string,
       url: string,
+      decode: Decode<A>,
       redirectsLeft: number,
       from?: URL,
-    ): Effect.Effect<Announce.AnnounceResponse, TrackerError> =>
+    ): Effect.Effect<A, TrackerError> =>
       Effect.gen(function* () {
         const target = yield* destination(tracker, url, from)
         const response = yield* client.execute(requestFor(target)).pipe(
@@ -54,7 +55,7 @@ export const layerHttp: Layer.Layer<TrackerClient, never, HttpClient.HttpClient>
         )
         const { location } = response.headers
         if (!REDIRECTS.has(response.status) || location === undefined) {
-          return yield* read(tracker, response)
+          return { answer: yield* read(tracker, response, decode) }
         }
         if (redirectsLeft === 0) {
           return yield* fail(tracker, "BadReply", `more than ${MAX_REDIRECTS} redirects`)
@@ -64,31 +65,56 @@ export const layerHttp: Layer.Layer<TrackerClient, never, HttpClient.HttpClient>
         Effect.scoped,
         Effect.flatMap((next) =>
           "location" in next
-            ? get(tracker, next.location, redirectsLeft - 1, next.target)
-            : Effect.succeed(next)
+            ? get(tracker, next.location, decode, redirectsLeft - 1, next.target)
+            : Effect.succeed(next.answer)
         ),
+      )
+
+    const getWithin = <A extends object>(
+      limitMs: Millis,
+      tracker: string,
+      url: Result<string, Announce.TrackerFailure>,
+      decode: Decode<A>,
+    ): Effect.Effect<A, TrackerError> =>
+      !url.ok ? makeError(tracker, url.error) : get(tracker, url.value, decode, MAX_REDIRECTS).pipe(
+        Effect.timeoutFail({
+          duration: limitMs,
+          onTimeout: () => fail(tracker, "Timeout", `no whole answer within ${limitMs / SECOND} seconds`),
+        }),
       )
 
     const announce = Effect.fn("TrackerClient.announce")(
       function* (tracker: string, request: Announce.AnnounceRequest) {
         const url = Http.announceUrl(tracker, request)
-        if (!url.ok) return yield* makeError(tracker, url.error)
         const limitMs = request.event === "stopped" ? STOPPED_TIMEOUT_MS : TIMEOUT_MS
-        return yield* get(tracker, url.value, MAX_REDIRECTS).pipe(Effect.timeoutFail({
-          duration: limitMs,
-          onTimeout: () =>
-            makeError(
-              tracker,
-              Announce.failure("Timeout", `no whole answer within ${limitMs / SECOND} seconds`),
-            ),
-        }))
+        return yield* getWithin(limitMs, tracker, url, Http.decodeAnnounce)
       },
     )
-    return { announce }
+
+    const scrape = Effect.fn("TrackerClient.scrape")(
+      function* (tracker: string, infoHashes: ReadonlyArray<Bytes>) {
+        const parts: Array<ReadonlyArray<Bytes>> = []
+        for (let at = 0; at < infoHashes.length; at += Scrape.MAX_HASHES) {
+          parts.push(infoHashes.slice(at, at + Scrape.MAX_HASHES))
+        }
+        const answers = yield* Effect.forEach(
+          parts,
+          (part) =>
+            getWithin(
+              TIMEOUT_MS,
+              tracker,
+              Scrape.scrapeUrl(tracker, part),
+              (body) => Scrape.decodeScrape(body, part),
+            ),
+        )
+        return answers.flat()
+      },
+    )
+    return { announce, scrape }
   }),
 )
 
-/** Announces through `fetch`, which Node and Deno share. */
+/** Asks through `fetch`, which Node and Deno share. */
 export const layer: Layer.Layer<TrackerClient> = Layer.provide(layerHttp, FetchHttpClient.layer)
 
 const fail = (
@@ -132,11 +158,11 @@ const requestFor = (target: URL): HttpClientRequest.HttpClientRequest => {
   const request = HttpClientRequest.get(bare.href, { headers: { "user-agent": USER_AGENT } })
   return target.username === "" && target.password === ""
     ? request
-    : HttpClientRequest.basicAuth(request, decode(target.username), decode(target.password))
+    : HttpClientRequest.basicAuth(request, decodeText(target.username), decodeText(target.password))
 }
 
 /** As UTF-8 (RFC 7617), one character a byte. */
-const decode = (text: string): string => {
+const decodeText = (text: string): string => {
   try {
     return toLatin1(utf8(decodeURIComponent(text)))
   } catch {
@@ -144,21 +170,24 @@ const decode = (text: string): string => {
   }
 }
 
+type Decode<A> = (body: Bytes) => Result<A, Announce.TrackerFailure>
+
 /** The whole body, then what it says. A tracker may put a refusal of its own into an HTTP error. */
-const read = (
+const read = <A>(
   tracker: string,
   response: HttpClientResponse.HttpClientResponse,
-): Effect.Effect<Announce.AnnounceResponse, TrackerError> => {
+  decode: Decode<A>,
+): Effect.Effect<A, TrackerError> => {
   const body = readBody(tracker, response)
   if (response.status >= 200 && response.status <= 299) {
     return Effect.flatMap(body, (bytes) => {
-      const answer = Http.decodeAnnounce(bytes)
+      const answer = decode(bytes)
       return answer.ok ? Effect.succeed(answer.value) : makeError(tracker, answer.error)
     })
   }
   // Whatever is wrong with the page that comes with an error, the error says more.
   return Effect.flatMap(Effect.orElseSucceed(body, () => empty), (bytes) => {
-    const answer = Http.decodeAnnounce(bytes)
+    const answer = decode(bytes)
     return !answer.ok && answer.error.reason === "Refused" ? makeError(tracker, answer.error) : fail(
       tracker,
       "HttpStatus",

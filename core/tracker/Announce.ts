@@ -1,5 +1,5 @@
 /** What a client tells a tracker and what it hears back, the same over HTTP (BEP 3) and UDP (BEP 15). */
-import type { Address } from "../base/Address.ts"
+import * as Address from "../base/Address.ts"
 import { type Bytes, toUtf8 } from "../base/Bytes.ts"
 import type { Millis } from "../base/Time.ts"
 
@@ -34,7 +34,7 @@ export interface AnnounceResponse {
   /** No announce without an event before this has passed; never above `intervalMs`. */
   readonly minIntervalMs?: Millis
   /** As given, duplicates included; ports are 1 to 65535. */
-  readonly peers: ReadonlyArray<Address>
+  readonly peers: ReadonlyArray<Address.Address>
   readonly seeders?: number
   readonly leechers?: number
   /** How often the torrent was completed, as far as the tracker knows. */
@@ -56,6 +56,7 @@ export interface AnnounceResponse {
  * - `Timeout`: no whole answer in time.
  * - `BadUrl`: not a URL that can be announced to.
  * - `Forbidden`: we don't send a request to where this URL or redirect points.
+ * - `NoScrape`: the tracker cannot be scraped.
  */
 export type FailureReason =
   | "Refused"
@@ -66,6 +67,7 @@ export type FailureReason =
   | "Timeout"
   | "BadUrl"
   | "Forbidden"
+  | "NoScrape"
 
 export interface TrackerFailure {
   readonly reason: FailureReason
@@ -115,3 +117,36 @@ export const failure = (
 /** An interval in seconds as milliseconds between {@link MIN_INTERVAL_MS} and {@link MAX_INTERVAL_MS}. */
 export const clampInterval = (seconds: number): Millis =>
   Math.min(Math.max(seconds * 1_000, MIN_INTERVAL_MS), MAX_INTERVAL_MS)
+
+/**
+ * Up to {@link MAX_PEERS} peers of 6 bytes each (BEP 23) or, of family 6, of 18 (BEP 7). Peers with port 0 and one that
+ * is cut off are left out.
+ */
+export const compactPeers = (bytes: Bytes, family: 4 | 6): Array<Address.Address> => {
+  const [size, read] = family === 4 ? [6, Address.fromCompact4] as const : [18, Address.fromCompact6] as const
+  const peers: Array<Address.Address> = []
+  for (let at = 0; at + size <= bytes.length && peers.length < MAX_PEERS; at += size) {
+    const peer = read(bytes, at)
+    if (peer.port > 0) peers.push(peer)
+  }
+  return peers
+}
+
+/**
+ * What a tracker said over IPv4 and over IPv6, at least one of them, as one answer: the peers of both, the longer wait,
+ * and the larger figures, for the two swarms share most of their peers.
+ */
+export const merge = (responses: ReadonlyArray<AnnounceResponse>): AnnounceResponse => {
+  const largest = (figures: ReadonlyArray<number | undefined>): number | undefined => {
+    const known = figures.filter((figure) => figure !== undefined)
+    return known.length === 0 ? undefined : Math.max(...known)
+  }
+  const seeders = largest(responses.map((response) => response.seeders))
+  const leechers = largest(responses.map((response) => response.leechers))
+  return {
+    intervalMs: Math.max(...responses.map(({ intervalMs }) => intervalMs)),
+    peers: responses.flatMap(({ peers }) => peers),
+    ...(seeders === undefined ? {} : { seeders }),
+    ...(leechers === undefined ? {} : { leechers }),
+  }
+}

@@ -52,13 +52,16 @@ export interface Place {
   readonly path: string
 }
 
+/** Where trackers announce and are scraped (BEP 48). */
+const TRACKER_PATH = /^\/(?:announce|scrape)/
+
 /**
- * Why no announce may be sent to `to`, `undefined` if it may: on this machine only a path that starts with `/announce`
- * is a tracker's, and a redirect `from` elsewhere must not lead nearer than it came from.
+ * Why no request may be sent to `to`, `undefined` if it may: on this machine only a path that starts with `/announce` or
+ * `/scrape` is a tracker's, and a redirect `from` elsewhere must not lead nearer than it came from.
  */
 export const objection = (to: Place, from?: Place): string | undefined => {
   const near = reach(to.host)
-  if (near === "machine" && !to.path.startsWith("/announce")) {
+  if (near === "machine" && !TRACKER_PATH.test(to.path)) {
     return "a tracker on this machine must have a path that starts with /announce"
   }
   if (from !== undefined && NEARNESS[near] > NEARNESS[reach(from.host)]) {

@@ -1,12 +1,15 @@
 /** Announcing over HTTP: the URL to get (BEP 3, 7, 23) and what the body says (also BEP 24 and 31). */
 import * as Address from "../base/Address.ts"
-import { type Bytes, concat, latin1, toLatin1, utf8 } from "../base/Bytes.ts"
+import { type Bytes, concat, latin1, toLatin1 } from "../base/Bytes.ts"
 import { err, ok, type Result } from "../base/Result.ts"
 import { type Millis, MINUTE } from "../base/Time.ts"
 import * as Decode from "../bencode/Decode.ts"
 import * as Value from "../bencode/Value.ts"
 import * as Announce from "./Announce.ts"
 import * as IpText from "./IpText.ts"
+import * as Url from "./Url.ts"
+
+export { redact } from "./Url.ts"
 
 /** A response nests three deep, dictionary peers included; strange members may a little more. */
 export const MAX_DEPTH = 10
@@ -26,20 +29,16 @@ export const announceUrl = (
   url: string,
   request: Announce.AnnounceRequest,
 ): Result<string, Announce.TrackerFailure> => {
-  const parts = split(url)
-  if (parts === undefined) return err(Announce.failure("BadUrl", "this is not a URL", "never"))
-  if (parts.scheme !== "http" && parts.scheme !== "https") {
-    return err(
-      Announce.failure("BadUrl", `${parts.scheme.toUpperCase()} trackers are not supported yet`, "never"),
-    )
-  }
+  const split = httpParts(url)
+  if (!split.ok) return split
+  const parts = split.value
   const query = parts.query.split("&").filter((pair) => pair !== "" && !OURS.has(nameOf(pair)))
   const theirs = new Set(query.map(nameOf))
   const add = (name: string, value: string | number | undefined): void => {
     if (value !== undefined && !theirs.has(name)) query.push(`${name}=${value}`)
   }
-  add("info_hash", percentEncode(request.infoHash))
-  add("peer_id", percentEncode(request.peerId))
+  add("info_hash", Url.percentEncode(request.infoHash))
+  add("peer_id", Url.percentEncode(request.peerId))
   add("port", request.port)
   add("uploaded", request.uploadedBytes)
   add("downloaded", request.downloadedBytes)
@@ -49,89 +48,56 @@ export const announceUrl = (
   add("no_peer_id", 1)
   add("numwant", request.numWant)
   add("key", (request.key >>> 0).toString(16).padStart(8, "0"))
-  add("trackerid", request.trackerId === undefined ? undefined : percentEncode(latin1(request.trackerId)))
-  return ok(`${parts.scheme}://${parts.authority}${ascii(parts.path || "/")}?${ascii(query.join("&"))}`)
-}
-
-/**
- * A URL as it may be logged or shown: user and password removed; query values and parts of the path that are long
- * enough to be a passkey hidden. What is no URL is hidden whole.
- */
-export const redact = (url: string): string => {
-  const parts = split(url)
-  if (parts === undefined) return HIDDEN
-  const host = parts.authority.slice(parts.authority.lastIndexOf("@") + 1)
-  const path = parts.path.split("/").map((part) => isSecret(part) ? HIDDEN : part).join("/")
-  const query = parts.query.split("&").filter((pair) => pair !== "").map((pair) =>
-    pair.includes("=") ? `${pair.slice(0, pair.indexOf("="))}=${HIDDEN}` : HIDDEN
+  add("trackerid", request.trackerId === undefined ? undefined : Url.percentEncode(latin1(request.trackerId)))
+  return ok(
+    `${parts.scheme}://${parts.authority}${Url.ascii(parts.path || "/")}?${Url.ascii(query.join("&"))}`,
   )
-  return Announce.printable(
-    `${parts.scheme}://${host}${path}${query.length > 0 ? `?${query.join("&")}` : ""}`,
-  )
-}
-
-const HIDDEN = "***"
-
-/** Passkeys are 16 to 40 letters and digits. `announce.php` and `tracker` are neither long nor mixed. */
-const isSecret = (part: string): boolean => part.length >= 16 || (part.length >= 8 && /\d/.test(part))
-
-interface UrlParts {
-  /** Lower case. */
-  readonly scheme: string
-  /** With user, password and port, if any. */
-  readonly authority: string
-  /** Empty, or from its `/` on. */
-  readonly path: string
-  /** Without its `?`. */
-  readonly query: string
-}
-
-/** Splits a URL as RFC 3986, appendix B; torrents bring blanks around theirs. Without scheme or host it is none. */
-const split = (url: string): UrlParts | undefined => {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\s\\]+)(\/[^?#]*)?(?:\?([^#]*))?(?:#.*)?$/is.exec(url.trim())
-  if (match === null) return undefined
-  return {
-    scheme: match[1]!.toLowerCase(),
-    authority: match[2]!,
-    path: match[3] ?? "",
-    query: match[4] ?? "",
-  }
 }
 
 const nameOf = (pair: string): string => pair.split("=", 1)[0]!.toLowerCase()
 
-/** Every byte but the unreserved ones of RFC 3986 as `%XX`. */
-const percentEncode = (bytes: Bytes): string =>
-  toLatin1(bytes).replace(/[^A-Za-z0-9\-._~]/g, (character) => percent(character.charCodeAt(0)))
+/** The parts of an `http` or `https` URL. */
+export const httpParts = (url: string): Result<Url.UrlParts, Announce.TrackerFailure> => {
+  const parts = Url.split(url)
+  if (parts === undefined) return Url.badUrl("this is not a URL")
+  return parts.scheme === "http" || parts.scheme === "https"
+    ? ok(parts)
+    : Url.badUrl(`${parts.scheme.toUpperCase()} trackers are not supported`)
+}
 
-const percent = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
-
-/** What may not stand in a URL (blanks, quotes, beyond ASCII) as `%XX` of its UTF-8; escapes that are there stay. */
-const ascii = (text: string): string =>
-  text.replace(/[^!#-;=?-~]/gu, (character) => Array.from(utf8(character), percent).join(""))
+/**
+ * Opens the body of a reply to `asked`: its dictionary, or the tracker's refusal, or what is wrong with a web page and
+ * anything else that is none.
+ */
+export const readReply = (
+  body: Bytes,
+  asked: "announce" | "scrape",
+): Result<Value.Dict, Announce.TrackerFailure> => {
+  // Bytes after the end are let pass: some trackers send a newline.
+  const decoded = Decode.decode(body, { maxDepth: MAX_DEPTH, maxTokens: MAX_TOKENS, trailing: "allow" })
+  if (!decoded.ok) return badReply(asked, describe(body, decoded.error))
+  const reply = decoded.value
+  if (reply._tag !== "Dict") return badReply(asked, "not a dictionary")
+  const refusal = Value.bytes(Value.get(reply, "failure reason"))
+  if (refusal === undefined) return ok(reply)
+  const message = Announce.printable(refusal) || "the tracker refused without a reason"
+  return err(Announce.failure("Refused", message, retryIn(Value.get(reply, "retry in"))))
+}
 
 /**
  * Reads the body of an announce response. A refusal, a web page and anything else that is no response are failures;
  * single members and peers that make no sense are left out.
  */
 export const decodeAnnounce = (body: Bytes): Result<Announce.AnnounceResponse, Announce.TrackerFailure> => {
-  // Bytes after the end are let pass: some trackers send a newline.
-  const decoded = Decode.decode(body, { maxDepth: MAX_DEPTH, maxTokens: MAX_TOKENS, trailing: "allow" })
-  if (!decoded.ok) return badReply(describe(body, decoded.error))
-  const reply = decoded.value
-  if (reply._tag !== "Dict") return badReply("the reply is no announce response: not a dictionary")
-
-  const refusal = Value.bytes(Value.get(reply, "failure reason"))
-  if (refusal !== undefined) {
-    const message = Announce.printable(refusal) || "the tracker refused without a reason"
-    return err(Announce.failure("Refused", message, retryIn(Value.get(reply, "retry in"))))
-  }
+  const opened = readReply(body, "announce")
+  if (!opened.ok) return opened
+  const reply = opened.value
   const peers = Value.get(reply, "peers")
   const peers6 = Value.get(reply, "peers6")
   const interval = number(Value.get(reply, "interval"))
   // The answer to `stopped` often has no peers.
   if (peers === undefined && peers6 === undefined && interval === undefined) {
-    return badReply("the reply is no announce response: it has no peers and no interval")
+    return badReply("announce", "it has no peers and no interval")
   }
 
   const minInterval = number(Value.get(reply, "min interval"))
@@ -155,16 +121,15 @@ export const decodeAnnounce = (body: Bytes): Result<Announce.AnnounceResponse, A
   }))
 }
 
-const badReply = (message: string): Result<never, Announce.TrackerFailure> =>
-  err(Announce.failure("BadReply", message))
+/** `why` completes "the reply is no announce response". */
+export const badReply = (asked: "announce" | "scrape", why: string): Result<never, Announce.TrackerFailure> =>
+  err(Announce.failure("BadReply", `the reply is no ${asked} response: ${why}`))
 
 const describe = (body: Bytes, error: Decode.DecodeError): string => {
   const head = toLatin1(body.subarray(0, 512)).trimStart()
-  if (head === "") return "the reply is empty"
-  if (head.startsWith("<")) {
-    return "the reply is a web page, not an announce response: is this a tracker's URL?"
-  }
-  return `the reply is no announce response: ${error.reason} at byte ${error.offset}`
+  if (head === "") return "it is empty"
+  if (head.startsWith("<")) return "it is a web page; is this a tracker's URL?"
+  return `${error.reason} at byte ${error.offset}`
 }
 
 /** `retry in` of a refusal: minutes, or `never` (BEP 31). */
@@ -185,15 +150,21 @@ const readPeers = (
   peers: Value.Value | undefined,
   peers6: Value.Value | undefined,
 ): ReadonlyArray<Address.Address> => {
+  const compact = Value.bytes(peers)
+  const found = compact === undefined ? listed(peers) : Announce.compactPeers(compact, 4)
+  const compact6 = Value.bytes(peers6)
+  if (compact6 !== undefined) found.push(...Announce.compactPeers(compact6, 6))
+  return found.slice(0, Announce.MAX_PEERS)
+}
+
+/** Dictionary peers, of both families. */
+const listed = (peers: Value.Value | undefined): Array<Address.Address> => {
   const found: Array<Address.Address> = []
-  const add = (peer: Address.Address | undefined): void => {
-    if (peer !== undefined && peer.port > 0 && found.length < Announce.MAX_PEERS) found.push(peer)
+  for (const item of Value.list(peers) ?? []) {
+    const peer = readPeer(item)
+    if (peer !== undefined) found.push(peer)
+    if (found.length === Announce.MAX_PEERS) break
   }
-  const compact = Value.bytes(peers) ?? new Uint8Array(0)
-  for (let at = 0; at + 6 <= compact.length; at += 6) add(Address.fromCompact4(compact, at))
-  for (const item of Value.list(peers) ?? []) add(readPeer(item))
-  const compact6 = Value.bytes(peers6) ?? new Uint8Array(0)
-  for (let at = 0; at + 18 <= compact6.length; at += 18) add(Address.fromCompact6(compact6, at))
   return found
 }
 

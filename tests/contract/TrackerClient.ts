@@ -6,21 +6,26 @@ import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Bytes from "../../core/base/Bytes.ts"
-import { err, ok, type Result } from "../../core/base/Result.ts"
+import { err, ok } from "../../core/base/Result.ts"
 import type { AnnounceRequest, AnnounceResponse, TrackerFailure } from "../../core/tracker/Announce.ts"
-import { TrackerClient } from "../../shell/TrackerClient.ts"
-
-/** Plays the tracker: what it answers to each announce that arrives. */
-export type Handler = (url: string, request: AnnounceRequest) => Result<AnnounceResponse, TrackerFailure>
+import { type AnnounceHandler, type ScrapeHandler, TrackerClient } from "../../shell/TrackerClient.ts"
 
 export interface Subject {
   readonly layer: Layer.Layer<TrackerClient>
-  /** Announce URL of the tracker that `handler` plays; carries `passkey=secret`. */
+  /** Announce URL of the tracker that the handlers play; carries `passkey=secret`. */
   readonly url: string
 }
 
-/** A layer and a tracker for it that `handler` plays, until the scope ends. */
-export type Make = (handler: Handler) => Effect.Effect<Subject, never, Scope.Scope>
+/** A layer and a tracker for it that the handlers play, until the scope ends. */
+export type Make = (
+  onAnnounce: AnnounceHandler,
+  onScrape?: ScrapeHandler,
+) => Effect.Effect<Subject, never, Scope.Scope>
+
+export interface Options {
+  /** The protocol has room for no more than BEP 15 says: no tracker ids, warnings, or wishes for the next try. */
+  readonly isUdp: boolean
+}
 
 export const request: AnnounceRequest = {
   // Every kind of byte that an encoding could get wrong.
@@ -38,7 +43,7 @@ export const request: AnnounceRequest = {
 const plain: AnnounceResponse = { intervalMs: 1_800_000, peers: [] }
 
 /** Runs the suite over a layer. */
-export const contract = (name: string, make: Make): void => {
+export const contract = (name: string, make: Make, { isUdp }: Options): void => {
   const announce = (subject: Subject, asked: AnnounceRequest) =>
     Effect.flatMap(TrackerClient, (client) => client.announce(subject.url, asked)).pipe(
       Effect.provide(subject.layer),
@@ -54,7 +59,7 @@ export const contract = (name: string, make: Make): void => {
         })
         const requests: ReadonlyArray<AnnounceRequest> = [
           request,
-          { ...request, event: undefined, trackerId: "a b&\xff%" },
+          { ...request, event: undefined, ...(isUdp ? {} : { trackerId: "a b&\xff%" }) },
           { ...request, event: "completed", leftBytes: 0, key: 7 },
           { ...request, event: "stopped", numWant: 0 },
         ]
@@ -64,12 +69,16 @@ export const contract = (name: string, make: Make): void => {
 
     it.scopedLive("gives all that the tracker says", () =>
       Effect.gen(function* () {
-        const full: AnnounceResponse = {
+        const common: AnnounceResponse = {
           intervalMs: 900_000,
-          minIntervalMs: 300_000,
-          peers: [{ host: "10.1.2.3", port: 1 }, { host: "2001:db8::7", port: 65_535 }],
+          peers: [{ host: "10.1.2.3", port: 1 }, { host: "10.1.2.4", port: 65_535 }],
           seeders: 3,
           leechers: 0,
+        }
+        const full: AnnounceResponse = isUdp ? common : {
+          ...common,
+          minIntervalMs: 300_000,
+          peers: [...common.peers, { host: "2001:db8::7", port: 65_535 }],
           downloads: 12,
           trackerId: "\x00\xff",
           warning: "soon over",
@@ -81,13 +90,15 @@ export const contract = (name: string, make: Make): void => {
 
     it.scopedLive("gives a minimal answer as it is", () =>
       Effect.gen(function* () {
-        const subject = yield* make(() => ok(plain))
-        expect(yield* announce(subject, request)).toEqual(plain)
+        const answer: AnnounceResponse = isUdp ? { ...plain, seeders: 0, leechers: 0 } : plain
+        const subject = yield* make(() => ok(answer))
+        expect(yield* announce(subject, request)).toEqual(answer)
       }))
 
     it.scopedLive("fails with the tracker's refusal and its wish for the next try", () =>
       Effect.gen(function* () {
-        for (const retry of [{}, { retryInMs: 300_000 }, { retryInMs: "never" as const }]) {
+        const wishes = isUdp ? [] : [{ retryInMs: 300_000 }, { retryInMs: "never" as const }]
+        for (const retry of [{}, ...wishes]) {
           const failure: TrackerFailure = { reason: "Refused", message: "unregistered torrent", ...retry }
           const subject = yield* make(() => err(failure))
           const error = yield* Effect.flip(announce(subject, request))
@@ -102,7 +113,7 @@ export const contract = (name: string, make: Make): void => {
         const error = yield* Effect.flip(announce(subject, request))
         expect(subject.url).toContain("secret")
         expect(error.message).toBe(`tracker ${error.url}: go away`)
-        expect(error.url).toMatch(/^http:\/\/.*\/announce\?passkey=\*\*\*$/)
+        expect(error.url).toMatch(/^(http|udp):\/\/.*\/announce\?passkey=\*\*\*$/)
         expect(JSON.stringify(error)).not.toContain("secret")
       }))
 
@@ -137,7 +148,42 @@ export const contract = (name: string, make: Make): void => {
         const fiber = yield* Effect.fork(announce(subject, request))
         yield* Deferred.await(arrived)
         yield* Fiber.interrupt(fiber)
-        expect(yield* announce(subject, request)).toEqual(plain)
+        expect((yield* announce(subject, request)).intervalMs).toEqual(plain.intervalMs)
+      }))
+
+    const hashes = (count: number): ReadonlyArray<Bytes.Bytes> =>
+      Array.from({ length: count }, (_, i) => Uint8Array.from({ length: 20 }, (_, k) => i * 20 + k))
+    const scrape = (subject: Subject, infoHashes: ReadonlyArray<Bytes.Bytes>) =>
+      Effect.flatMap(TrackerClient, (client) => client.scrape(subject.url, infoHashes)).pipe(
+        Effect.provide(subject.layer),
+      )
+    const entryOf = (infoHash: Bytes.Bytes) => ({
+      seeders: infoHash[0]!,
+      leechers: infoHash[1]!,
+      downloads: 7,
+    })
+
+    it.scopedLive("scrapes any number of torrents, each figure with its own", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const subject = yield* make(() => ok(plain), (_, infoHashes) => {
+          seen.push(...infoHashes.map(Bytes.toHex))
+          return ok(infoHashes.map(entryOf))
+        })
+        for (const count of [0, 1, 2, 49, 50, 51, 74, 75, 200]) {
+          seen.length = 0
+          expect(yield* scrape(subject, hashes(count))).toEqual(hashes(count).map(entryOf))
+          expect(seen.sort()).toEqual(hashes(count).map(Bytes.toHex).sort())
+        }
+      }))
+
+    it.scopedLive("fails with the tracker's refusal to be scraped", () =>
+      Effect.gen(function* () {
+        const failure: TrackerFailure = { reason: "Refused", message: "no scraping" }
+        const subject = yield* make(() => ok(plain), () => err(failure))
+        const error = yield* Effect.flip(scrape(subject, hashes(1)))
+        expect(error.failure).toEqual(failure)
+        expect(JSON.stringify(error)).not.toContain("secret")
       }))
   })
 }

@@ -11,7 +11,7 @@ import { createGzip, gzipSync } from "node:zlib"
 import * as Bytes from "../../core/base/Bytes.ts"
 import * as Encode from "../../core/bencode/Encode.ts"
 import type { AnnounceRequest } from "../../core/tracker/Announce.ts"
-import { TrackerClient, type TrackerError } from "../../shell/TrackerClient.ts"
+import { STOPPED_TIMEOUT_MS, TrackerClient, type TrackerError } from "../../shell/TrackerClient.ts"
 import * as TrackerClientHttp from "../../shell/TrackerClientHttp.ts"
 import { request } from "../contract/TrackerClient.ts"
 import { serve, serveTcp } from "./HttpServer.ts"
@@ -85,7 +85,7 @@ describe("a request", () => {
       expectFailure(
         yield* failureAt("udp://127.0.0.1:1/announce"),
         "BadUrl",
-        /^UDP trackers are not supported yet$/,
+        /^UDP trackers are not supported$/,
       )
       expectFailure(yield* failureAt("nonsense"), "BadUrl", /not a URL/)
       expectFailure(yield* failureAt("http://[::x]/announce"), "BadUrl", /not a URL/)
@@ -356,7 +356,7 @@ describe("time", () => {
       const { url, arrived } = yield* slow(() => {})
       const fiber = yield* Effect.fork(Effect.flip(announce(url, { ...request, event: "stopped" })))
       yield* Deferred.await(arrived)
-      yield* TestClock.adjust(TrackerClientHttp.STOPPED_TIMEOUT_MS)
+      yield* TestClock.adjust(STOPPED_TIMEOUT_MS)
       expectFailure(yield* Fiber.join(fiber), "Timeout", /5 seconds/)
     }))
 

@@ -83,8 +83,8 @@ describe("the announce URL", () => {
   })
 
   it.each([
-    ["udp://tracker.example:1337/announce", "UDP trackers are not supported yet"],
-    ["wss://tracker.example", "WSS trackers are not supported yet"],
+    ["udp://tracker.example:1337/announce", "UDP trackers are not supported"],
+    ["wss://tracker.example", "WSS trackers are not supported"],
     ["file:///etc/passwd", "this is not a URL"],
     ["", "this is not a URL"],
     ["http://", "this is not a URL"],

@@ -1,0 +1,107 @@
+/**
+ * The driver of `core/tracker/UdpClient.ts`: one socket, one timer, and a waiting fiber for each question. The socket is
+ * opened for the first question and lives as long as the scope.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Scope from "effect/Scope"
+import type { Address } from "../core/base/Address.ts"
+import { type Millis, NEVER } from "../core/base/Time.ts"
+import { failure, type TrackerFailure } from "../core/tracker/Announce.ts"
+import * as UdpClient from "../core/tracker/UdpClient.ts"
+import { Datagram, type DatagramSocket } from "./Datagram.ts"
+
+export interface Options {
+  /** Local address to send from; only trackers of its family are reached then. Absent: any of both. */
+  readonly bind?: string | undefined
+  /** 32 bits that nobody else can guess. */
+  readonly transactionId?: Effect.Effect<number>
+}
+
+/** Asks the tracker at an IP literal; gives up after `limitMs`. Interruption takes the question back. */
+export type AskAddress = (
+  to: Address,
+  question: UdpClient.Question,
+  limitMs: Millis,
+) => Effect.Effect<UdpClient.Reply, TrackerFailure>
+
+// Not the runtime's own random numbers, which a tracker could foresee from a few that it got.
+const unguessable = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0]!)
+
+export const make = (
+  { bind, transactionId = unguessable }: Options,
+): Effect.Effect<AskAddress, never, Datagram | Scope.Scope> =>
+  Effect.gen(function* () {
+    const datagram = yield* Datagram
+    const scope = yield* Effect.scope
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    const fork = yield* FiberSet.makeRuntime<never, void, never>()
+    const waiting = new Map<
+      UdpClient.AskId,
+      (answer: Effect.Effect<UdpClient.Reply, TrackerFailure>) => void
+    >()
+    let client = UdpClient.make()
+    let nextAsk: UdpClient.AskId = 1
+    let socket: DatagramSocket | undefined
+    let wakeAt = NEVER
+    let wake: Fiber.RuntimeFiber<void> | undefined
+
+    const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
+
+    const push = (input: UdpClient.Input): void => {
+      const [next, commands] = UdpClient.step(client, input)
+      client = next
+      for (const command of commands) {
+        if (command._tag === "Send") socket?.send(command.packet, command.to)
+        else {
+          const { ask, result } = command
+          waiting.get(ask)?.(result.ok ? Effect.succeed(result.value) : Effect.fail(result.error))
+          waiting.delete(ask)
+        }
+      }
+      arm()
+    }
+
+    /** One timer for all questions. It is only ever brought forward: an early tick changes nothing. */
+    const arm = (): void => {
+      const next = UdpClient.nextWake(client)
+      if (next >= wakeAt) return
+      wakeAt = next
+      if (wake !== undefined) wake.unsafeInterruptAsFork(wake.id())
+      wake = fork(Effect.flatMap(Effect.sleep(Math.max(0, Math.ceil(next - now()))), () =>
+        Effect.sync(() => {
+          wakeAt = NEVER
+          wake = undefined
+          push({ _tag: "Tick", now: now() })
+        })))
+    }
+
+    const openOnce = yield* Effect.makeSemaphore(1)
+    const open = openOnce.withPermits(1)(Effect.suspend(() =>
+      socket !== undefined ? Effect.void : datagram.bind({ host: bind, port: 0 }, {
+        onMessage: (packet, from) => push({ _tag: "Received", now: now(), from, packet }),
+        onUnsent: (to, reason) => push({ _tag: "Unsent", now: now(), to, reason }),
+      }).pipe(
+        Scope.extend(scope),
+        Effect.map((opened) => void (socket = opened)),
+        Effect.mapError((error) => failure("Unreachable", error.message)),
+      )
+    ))
+
+    return (to, question, limitMs) =>
+      Effect.gen(function* () {
+        yield* open
+        const id = nextAsk++
+        const transaction = yield* transactionId
+        return yield* Effect.async<UdpClient.Reply, TrackerFailure>((resume) => {
+          waiting.set(id, resume)
+          push({ _tag: "Ask", now: now(), ask: id, to, question, transactionId: transaction, limitMs })
+          return Effect.sync(() => {
+            waiting.delete(id)
+            push({ _tag: "Cancel", now: now(), ask: id })
+          })
+        })
+      })
+  })
