@@ -11,6 +11,7 @@ import { type Millis, SECOND } from "../core/base/Time.ts"
 import * as Announce from "../core/tracker/Announce.ts"
 import type { ScrapeEntry } from "../core/tracker/Scrape.ts"
 import * as Udp from "../core/tracker/Udp.ts"
+import type * as UdpAnswer from "../core/tracker/UdpAnswer.ts"
 import * as UdpClient from "../core/tracker/UdpClient.ts"
 import * as Url from "../core/tracker/Url.ts"
 import { Datagram } from "./Datagram.ts"
@@ -44,7 +45,7 @@ export const layer = (
         url: string,
         limitMs: Millis,
         questionFor: (urlData: Uint8Array) => UdpClient.Question,
-      ): Effect.Effect<ReadonlyArray<UdpClient.Reply>, TrackerError> =>
+      ): Effect.Effect<ReadonlyArray<UdpAnswer.Answer>, TrackerError> =>
         Effect.gen(function* () {
           const tracker = Url.udpTracker(url)
           if (!tracker.ok) return yield* Effect.fail(tracker.error)
@@ -136,7 +137,7 @@ const whoAnswers = <A>(
   })
 
 /** The larger figures of two families, whose swarms share most of their peers. */
-const largest = (replies: ReadonlyArray<UdpClient.Reply>): ReadonlyArray<ScrapeEntry> => {
+const largest = (replies: ReadonlyArray<UdpAnswer.Answer>): ReadonlyArray<ScrapeEntry> => {
   const [first = [], ...rest] = replies.map((reply) => {
     assert(reply._tag === "Scraped", "a scrape is answered by a scrape response")
     return reply.entries

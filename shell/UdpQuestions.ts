@@ -10,6 +10,7 @@ import * as Scope from "effect/Scope"
 import type { Address } from "../core/base/Address.ts"
 import { type Millis, NEVER } from "../core/base/Time.ts"
 import { failure, type TrackerFailure } from "../core/tracker/Announce.ts"
+import type * as UdpAnswer from "../core/tracker/UdpAnswer.ts"
 import * as UdpClient from "../core/tracker/UdpClient.ts"
 import { Datagram, type DatagramSocket } from "./Datagram.ts"
 
@@ -25,7 +26,7 @@ export type AskAddress = (
   to: Address,
   question: UdpClient.Question,
   limitMs: Millis,
-) => Effect.Effect<UdpClient.Reply, TrackerFailure>
+) => Effect.Effect<UdpAnswer.Answer, TrackerFailure>
 
 // Not the runtime's own random numbers, which a tracker could foresee from a few that it got.
 const unguessable = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0]!)
@@ -40,7 +41,7 @@ export const make = (
     const fork = yield* FiberSet.makeRuntime<never, void, never>()
     const waiting = new Map<
       UdpClient.AskId,
-      (answer: Effect.Effect<UdpClient.Reply, TrackerFailure>) => void
+      (answer: Effect.Effect<UdpAnswer.Answer, TrackerFailure>) => void
     >()
     let client = UdpClient.make()
     let nextAsk: UdpClient.AskId = 1
@@ -95,7 +96,7 @@ export const make = (
         yield* open
         const id = nextAsk++
         const transaction = yield* transactionId
-        return yield* Effect.async<UdpClient.Reply, TrackerFailure>((resume) => {
+        return yield* Effect.async<UdpAnswer.Answer, TrackerFailure>((resume) => {
           waiting.set(id, resume)
           push({ _tag: "Ask", now: now(), ask: id, to, question, transactionId: transaction, limitMs })
           return Effect.sync(() => {

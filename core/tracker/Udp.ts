@@ -11,29 +11,33 @@
  * What a decoder gives refers to the packet's buffer.
  */
 import { assert } from "../base/Assert.ts"
-import { type Bytes, concat, empty, utf8 } from "../base/Bytes.ts"
+import { type Bytes, concat, empty } from "../base/Bytes.ts"
 import { err, ok, type Result } from "../base/Result.ts"
 import { u32 } from "../wire/Fixed.ts"
 import type { AnnounceEvent, AnnounceRequest } from "./Announce.ts"
-import type { ScrapeEntry } from "./Scrape.ts"
+import {
+  ANNOUNCE,
+  CONNECT,
+  CONNECTION_BYTES,
+  type Malformed,
+  type Packet,
+  SCRAPE,
+  setU32,
+  setU64,
+  slices,
+  TOO_SHORT,
+  u64,
+} from "./UdpPacket.ts"
+
+export type { Malformed } from "./UdpPacket.ts"
+export * from "./UdpReply.ts"
 
 /** What stands for a connection in a connect request: 0x41727101980. */
 const PROTOCOL = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80)
 
-const CONNECT = 0
-const ANNOUNCE = 1
-const SCRAPE = 2
-const ERROR = 3
-
-const CONNECTION_BYTES = 8
 const HASH_BYTES = 20
-const SCRAPE_ENTRY_BYTES = 12
-
 const REQUEST_BYTES = 16
 const ANNOUNCE_BYTES = 98
-const REPLY_BYTES = 8
-const CONNECTED_BYTES = 16
-const ANNOUNCED_BYTES = 20
 
 /** Info-hashes of one scrape, so that request and reply pass every network unfragmented (BEP 15). */
 export const MAX_SCRAPE_HASHES = 74
@@ -46,20 +50,6 @@ const MAX_OPTION_BYTES = 255
 
 /** By their numbers; others, such as what some clients send for "paused", are no event. */
 const EVENTS: ReadonlyArray<AnnounceEvent> = [undefined, "completed", "started", "stopped"]
-
-/** Why a datagram is no packet of this protocol. */
-export type Malformed =
-  | "TooShort"
-  | "UnknownAction"
-  /** A connect request without {@link PROTOCOL}. */
-  | "WrongProtocol"
-  /** A scrape without info-hashes. */
-  | "NoHashes"
-
-interface Packet {
-  /** 32 bits, chosen by the client and repeated by the tracker. */
-  readonly transactionId: number
-}
 
 export interface ConnectRequest extends Packet {
   readonly _tag: "Connect"
@@ -187,151 +177,10 @@ const readUrlData = (packet: Bytes, at: number): Bytes => {
   return parts.length === 1 ? parts[0]! : concat(parts)
 }
 
-export interface Connected extends Packet {
-  readonly _tag: "Connected"
-  /** 8 bytes. */
-  readonly connectionId: Bytes
-}
-
-export interface Announced extends Packet {
-  readonly _tag: "Announced"
-  readonly intervalSeconds: number
-  readonly leechers: number
-  readonly seeders: number
-  /** Compact: 6 bytes each on an IPv4 socket, 18 on an IPv6 one. */
-  readonly peers: Bytes
-}
-
-export interface Scraped extends Packet {
-  readonly _tag: "Scraped"
-  /** In the order of the request. */
-  readonly entries: ReadonlyArray<ScrapeEntry>
-}
-
-export interface Refused extends Packet {
-  readonly _tag: "Refused"
-  /** As sent: text, for people. */
-  readonly message: Bytes
-}
-
-/** Numbers are signed in a reply: a negative one makes no sense, but is not for the codec to judge. */
-export type Reply = Connected | Announced | Scraped | Refused
-
-/** Grants a connection id of 8 bytes. */
-export const encodeConnected = (transactionId: number, connectionId: Bytes): Bytes => {
-  const packet = reply(CONNECT, transactionId, CONNECTION_BYTES)
-  packet.set(connectionId.subarray(0, CONNECTION_BYTES), REPLY_BYTES)
-  return packet
-}
-
-/** Answers an announce; `peers` are compact, of the family that the request came by. */
-export const encodeAnnounced = (
-  transactionId: number,
-  { intervalSeconds, leechers, seeders, peers }: Omit<Announced, "_tag" | "transactionId">,
-): Bytes => {
-  const packet = reply(ANNOUNCE, transactionId, ANNOUNCED_BYTES - REPLY_BYTES + peers.length)
-  setU32(packet, 8, intervalSeconds)
-  setU32(packet, 12, leechers)
-  setU32(packet, 16, seeders)
-  packet.set(peers, ANNOUNCED_BYTES)
-  return packet
-}
-
-/** Answers a scrape, with an entry for each info-hash in its order. */
-export const encodeScraped = (transactionId: number, entries: ReadonlyArray<ScrapeEntry>): Bytes => {
-  const packet = reply(SCRAPE, transactionId, entries.length * SCRAPE_ENTRY_BYTES)
-  entries.forEach(({ seeders, downloads, leechers }, i) => {
-    const at = REPLY_BYTES + i * SCRAPE_ENTRY_BYTES
-    setU32(packet, at, seeders)
-    setU32(packet, at + 4, downloads)
-    setU32(packet, at + 8, leechers)
-  })
-  return packet
-}
-
-/** Refuses a request. */
-export const encodeRefused = (transactionId: number, message: string): Bytes => {
-  const text = utf8(message)
-  const packet = reply(ERROR, transactionId, text.length)
-  packet.set(text, REPLY_BYTES)
-  return packet
-}
-
-/** Reads what a tracker sent; entries cut off at the end are left out. */
-export const decodeReply = (packet: Bytes): Result<Reply, Malformed> => {
-  if (packet.length < REPLY_BYTES) return TOO_SHORT
-  const transactionId = u32(packet, 4)
-  switch (u32(packet, 0)) {
-    case CONNECT:
-      if (packet.length < CONNECTED_BYTES) return TOO_SHORT
-      return ok({
-        _tag: "Connected",
-        transactionId,
-        connectionId: packet.subarray(REPLY_BYTES, CONNECTED_BYTES),
-      })
-    case ANNOUNCE:
-      if (packet.length < ANNOUNCED_BYTES) return TOO_SHORT
-      return ok({
-        _tag: "Announced",
-        transactionId,
-        intervalSeconds: u32(packet, 8) | 0,
-        leechers: u32(packet, 12) | 0,
-        seeders: u32(packet, 16) | 0,
-        peers: packet.subarray(ANNOUNCED_BYTES),
-      })
-    case SCRAPE:
-      return ok({
-        _tag: "Scraped",
-        transactionId,
-        entries: slices(packet, REPLY_BYTES, SCRAPE_ENTRY_BYTES).map((entry) => ({
-          seeders: u32(entry, 0) | 0,
-          downloads: u32(entry, 4) | 0,
-          leechers: u32(entry, 8) | 0,
-        })),
-      })
-    case ERROR:
-      return ok({ _tag: "Refused", transactionId, message: packet.subarray(REPLY_BYTES) })
-    default:
-      return err("UnknownAction")
-  }
-}
-
-const TOO_SHORT = err("TooShort" as const)
-
 const request = (connection: Bytes, action: number, transactionId: number, more: number): Bytes => {
   const packet = new Uint8Array(REQUEST_BYTES + more)
   packet.set(connection.subarray(0, CONNECTION_BYTES))
   setU32(packet, 8, action)
   setU32(packet, 12, transactionId)
   return packet
-}
-
-const reply = (action: number, transactionId: number, more: number): Bytes => {
-  const packet = new Uint8Array(REPLY_BYTES + more)
-  setU32(packet, 0, action)
-  setU32(packet, 4, transactionId)
-  return packet
-}
-
-/** The whole pieces of `size` bytes from `at` on. */
-const slices = (packet: Bytes, at: number, size: number): Array<Bytes> => {
-  const parts: Array<Bytes> = []
-  for (let i = at; i + size <= packet.length; i += size) parts.push(packet.subarray(i, i + size))
-  return parts
-}
-
-const setU32 = (packet: Bytes, at: number, value: number): void => {
-  packet[at] = value >>> 24
-  packet[at + 1] = value >>> 16
-  packet[at + 2] = value >>> 8
-  packet[at + 3] = value
-}
-
-/** Beyond 2^53 the last digits are lost, which nothing here depends on. */
-const u64 = (packet: Bytes, at: number): number => u32(packet, at) * 2 ** 32 + u32(packet, at + 4)
-
-/** A whole number from 0 to 2^53. */
-const setU64 = (packet: Bytes, at: number, value: number): void => {
-  setU32(packet, at, Math.floor(value / 2 ** 32))
-  setU32(packet, at + 4, value)
 }

@@ -13,11 +13,11 @@
 import * as Address from "../base/Address.ts"
 import { assert } from "../base/Assert.ts"
 import type { Bytes } from "../base/Bytes.ts"
-import { err, ok, type Result } from "../base/Result.ts"
+import { err } from "../base/Result.ts"
 import { type Millis, MINUTE, NEVER, SECOND } from "../base/Time.ts"
 import * as Announce from "./Announce.ts"
-import type { ScrapeEntry } from "./Scrape.ts"
 import * as Udp from "./Udp.ts"
+import * as UdpAnswer from "./UdpAnswer.ts"
 
 /** Wait for the reply to a packet's first copy; doubled with each copy, up to {@link MAX_DOUBLINGS} times (BEP 15). */
 export const FIRST_WAIT_MS: Millis = 15 * SECOND
@@ -42,11 +42,6 @@ export type Question =
   }
   /** 1 to `Udp.MAX_SCRAPE_HASHES` info-hashes. */
   | { readonly _tag: "Scrape"; readonly infoHashes: ReadonlyArray<Bytes> }
-
-export type Reply =
-  | { readonly _tag: "Announced"; readonly response: Announce.AnnounceResponse }
-  /** One for each info-hash, in their order. */
-  | { readonly _tag: "Scraped"; readonly entries: ReadonlyArray<ScrapeEntry> }
 
 /** Names an ask; never used twice. */
 export type AskId = number
@@ -82,7 +77,7 @@ export type Command =
   | {
     readonly _tag: "Answer"
     readonly ask: AskId
-    readonly result: Result<Reply, Announce.TrackerFailure>
+    readonly result: UdpAnswer.Result
   }
 
 interface Ask {
@@ -177,7 +172,7 @@ const setLink = (turn: Turn, to: Address.Address, link: Link): void => {
 const asksTo = (turn: Turn, to: Address.Address): ReadonlyArray<readonly [AskId, Ask]> =>
   [...turn.asks].filter(([, ask]) => Address.equals(ask.to, to))
 
-const answer = (turn: Turn, ask: AskId, result: Result<Reply, Announce.TrackerFailure>): void => {
+const answer = (turn: Turn, ask: AskId, result: UdpAnswer.Result): void => {
   turn.asks.delete(ask)
   turn.commands.push({ _tag: "Answer", ask, result })
 }
@@ -264,7 +259,7 @@ const received = (turn: Turn, from: Address.Address, packet: Bytes): void => {
     }
     if (reply._tag === "Refused") {
       setLink(turn, from, { connection: undefined, connecting: undefined })
-      for (const [id] of waiting) answer(turn, id, refusal(reply.message))
+      for (const [id] of waiting) answer(turn, id, UdpAnswer.refused(reply.message))
       return
     }
   }
@@ -278,42 +273,16 @@ const received = (turn: Turn, from: Address.Address, packet: Bytes): void => {
       return
     case "Announced":
       if (ask.question._tag !== "Announce") return
-      return answer(turn, id, ok({ _tag: "Announced", response: responseOf(reply, from) }))
+      return answer(turn, id, UdpAnswer.announced(reply, from))
     case "Scraped":
       if (ask.question._tag !== "Scrape") return
-      return answer(turn, id, scraped(reply.entries, ask.question.infoHashes.length))
+      return answer(turn, id, UdpAnswer.scraped(reply.entries, ask.question.infoHashes.length))
+    case "CutOff":
+      if (reply.reply !== "Announced" || ask.question._tag !== "Announce") return
+      return answer(turn, id, UdpAnswer.cutOff)
     case "Refused":
       if (ask.phase === "connecting") return
       // Some trackers say so where the connection id has expired; after a new one we know what was meant.
-      return ask.isBorrowed ? reconnect(turn, id, ask) : answer(turn, id, refusal(reply.message))
+      return ask.isBorrowed ? reconnect(turn, id, ask) : answer(turn, id, UdpAnswer.refused(reply.message))
   }
 }
-
-const refusal = (message: Bytes): Result<never, Announce.TrackerFailure> =>
-  err(Announce.failure("Refused", Announce.printable(message) || "the tracker refused without a reason"))
-
-const scraped = (
-  entries: ReadonlyArray<ScrapeEntry>,
-  asked: number,
-): Result<Reply, Announce.TrackerFailure> =>
-  entries.length < asked
-    ? err(Announce.failure("BadReply", `the reply has ${entries.length} of ${asked} torrents`))
-    : ok({
-      _tag: "Scraped",
-      entries: entries.slice(0, asked).map(({ seeders, leechers, downloads }) => ({
-        seeders: Math.max(0, seeders),
-        leechers: Math.max(0, leechers),
-        downloads: Math.max(0, downloads),
-      })),
-    })
-
-const responseOf = (
-  { intervalSeconds, leechers, seeders, peers }: Udp.Announced,
-  { host }: Address.Address,
-): Announce.AnnounceResponse => ({
-  intervalMs: Announce.clampInterval(intervalSeconds),
-  // The family of the packet is that of the peers (BEP 15).
-  peers: Announce.compactPeers(peers, host.includes(":") ? 6 : 4),
-  ...(seeders < 0 ? {} : { seeders }),
-  ...(leechers < 0 ? {} : { leechers }),
-})

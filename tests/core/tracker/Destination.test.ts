@@ -62,6 +62,7 @@ describe("an objection", () => {
   it.each([
     "http://127.0.0.1:6969/announce",
     "http://localhost/announce.php",
+    "http://localhost/scrape?info_hash=x",
     "http://192.168.1.2/x/announce",
     "http://tracker.example.org/x",
   ])("is not raised to %s", (url) => expect(Destination.objection(placeOf(url))).toBeUndefined())

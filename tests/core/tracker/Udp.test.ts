@@ -113,7 +113,7 @@ const REPLIES: ReadonlyArray<readonly [name: string, encoded: Bytes.Bytes, bytes
     ],
   ]
 
-/** Bytes that a packet needs to be one: those of its fixed fields, or of its first item. */
+/** Bytes that a packet needs to be what it is: those of its fixed fields, and for a scrape request its first item. */
 const LEAST: Record<string, number> = {
   connect: 16,
   announce: 98,
@@ -128,6 +128,7 @@ const LEAST: Record<string, number> = {
 const suite = <A extends { readonly _tag: string }>(
   table: ReadonlyArray<readonly [string, Bytes.Bytes, string, A]>,
   decode: (packet: Bytes.Bytes) => Result<A, Udp.Malformed>,
+  headBytes: number,
 ): void => {
   it.each(table)("writes and reads %s", (_, encoded, bytes, says) => {
     expect(Bytes.toHex(encoded)).toBe(bytes.replace(/\s+/g, ""))
@@ -140,16 +141,20 @@ const suite = <A extends { readonly _tag: string }>(
     expect(decode(buffer.subarray(31, 31 + encoded.length))).toEqual({ ok: true, value: says })
   })
 
-  it.each(table)("takes %s cut off anywhere for what it is, or for nothing", (name, encoded) => {
-    for (let length = 0; length < encoded.length; length++) {
-      const result = decode(encoded.subarray(0, length))
-      expect([length, result.ok]).toEqual([length, length >= LEAST[name]!])
-    }
-  })
+  it.each(table)(
+    "takes %s cut off anywhere for what it is, or says that it is cut off",
+    (name, encoded, _, says) => {
+      for (let length = 0; length < encoded.length; length++) {
+        const result = decode(encoded.subarray(0, length))
+        const tag = length >= LEAST[name]! ? says._tag : length >= headBytes ? "CutOff" : undefined
+        expect([length, result.ok ? result.value._tag : undefined]).toEqual([length, tag])
+      }
+    },
+  )
 }
 
 describe("requests", () => {
-  suite(REQUESTS, Udp.decodeRequest)
+  suite(REQUESTS, Udp.decodeRequest, Infinity)
 
   it("splits URL data into pieces of 255 bytes and joins them again (BEP 41)", () => {
     const urlData = Uint8Array.from({ length: 600 }, (_, i) => i)
@@ -233,7 +238,7 @@ describe("requests", () => {
 })
 
 describe("replies", () => {
-  suite(REPLIES, Udp.decodeReply)
+  suite(REPLIES, Udp.decodeReply, 8)
 
   it("reads a reply without peers, and one with bytes after its last whole peer", () => {
     const packet = hex("00000001 00000007 00000708 00000002 00000003")
@@ -297,7 +302,8 @@ Corpora.describeWithCorpora("a real reply", () => {
   it("loses only its last peers where it is cut off", () => {
     for (let length = 0; length < packet().length; length++) {
       const reply = Udp.decodeReply(packet().subarray(0, length))
-      if (length < 20) expect(reply).toEqual({ ok: false, error: "TooShort" })
+      if (length < 8) expect(reply).toEqual({ ok: false, error: "TooShort" })
+      else if (length < 20) expect(reply).toMatchObject({ ok: true, value: { _tag: "CutOff" } })
       else if (reply.ok && reply.value._tag === "Announced") {
         expect(Announce.compactPeers(reply.value.peers, 4).length).toBe(Math.floor((length - 20) / 6))
       } else expect.unreachable()
