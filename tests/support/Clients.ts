@@ -50,6 +50,7 @@ const PACKAGES = {
   aria2c: "aria2",
   mktorrent: "mktorrent",
   opentracker: "opentracker",
+  "redis-server": "redis-server",
   rtorrent: "rtorrent",
   "qbittorrent-nox": "qbittorrent-nox",
   "transmission-daemon": "transmission-daemon",
