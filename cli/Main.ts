@@ -18,12 +18,15 @@ import * as Output from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Scrape from "./Scrape.ts"
 import * as Text from "./Text.ts"
+import * as Tracker from "./Tracker.ts"
 import * as Verify from "./Verify.ts"
 
 /** The shell and the core, loaded by the commands that need them: `--help` starts without. */
 const live = Effect.promise(() => import("../shell/Live.ts"))
 
 const trackers = Layer.unwrapEffect(Effect.map(live, (Live) => Live.trackers(undefined)))
+
+const trackerLive = Effect.promise(() => import("../shell/TrackerLive.ts"))
 
 const entries: ReadonlyArray<Dispatch.Entry> = [
   Dispatch.entry(Download.spec, (options, sources) =>
@@ -45,6 +48,11 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
     Scrape.spec,
     (options, [source]) => Effect.provide(Scrape.run(options, source!), trackers),
   ),
+  Dispatch.entry(Tracker.spec, (options) =>
+    Effect.provide(
+      Tracker.run(options),
+      Layer.unwrapEffect(Effect.map(trackerLive, (Live) => Live.layer)),
+    )),
 ]
 
 const platform = Layer.mergeAll(
