@@ -4,11 +4,10 @@
  */
 import { Buffer } from "node:buffer"
 import { createSocket, type Socket } from "node:dgram"
-import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as Rng from "../../core/base/Rng.ts"
 import * as Bencode from "../support/Bencode.ts"
-import * as Process from "../support/Process.ts"
+import * as NpmTracker from "../support/NpmTracker.ts"
 import * as Shoal from "../support/Shoal.ts"
 import * as Tracker from "../support/Tracker.ts"
 
@@ -61,51 +60,18 @@ const startOpenTracker = async (): Promise<Contestant> => {
   }
 }
 
-/** What we use of npm's bittorrent-tracker, which has no types of its own. */
-interface NpmServer {
-  readonly http: {
-    readonly address: () => AddressInfo | null
-    readonly closeAllConnections: () => void
-  }
-  readonly udp4: Pick<Socket, "address" | "once">
-  readonly listen: (port: number, host: Readonly<Record<"http" | "udp" | "udp6", string>>) => void
-  readonly close: (closed: () => void) => void
-  readonly on: (event: "warning" | "error", listener: (error: Error) => void) => void
-}
-
 const startNpm = async (): Promise<Contestant> => {
-  // Its main module has the client, too, and with that WebRTC.
-  const specifier = "bittorrent-tracker/server"
-  const module = await import(specifier) as { readonly default: new (options: object) => NpmServer }
-  const server = new module.default({ ws: false, stats: false })
-  server.on("warning", () => {})
-  server.on("error", () => {})
-  const bound = new Promise((resolve) => server.udp4.once("listening", resolve))
-  server.listen(0, { http: "127.0.0.1", udp: "127.0.0.1", udp6: "::1" })
-  await bound
-  const address = await Process.until("bittorrent-tracker listens", () => server.http.address() ?? undefined)
-  return {
-    name: "bittorrent-tracker",
-    http: `http://127.0.0.1:${address.port}/announce`,
-    udpPort: server.udp4.address().port,
-    stop: () => {
-      server.http.closeAllConnections()
-      return new Promise((resolve) => server.close(resolve))
-    },
-  }
+  const { httpPort, stop, udpPort } = await NpmTracker.start()
+  return { name: "bittorrent-tracker", http: `http://127.0.0.1:${httpPort}/announce`, udpPort, stop }
 }
 
-const missing = Tracker.openTrackerMissing()
+const missing = Tracker.openTrackerMissing() ?? NpmTracker.missing()
 let contestants: ReadonlyArray<Contestant> = []
 let socket: Socket
 const packets = new Map<number, (packet: Buffer) => void>()
 
 beforeAll(async () => {
-  contestants = await Promise.all([
-    startShoal(),
-    startNpm(),
-    ...(missing === undefined ? [startOpenTracker()] : []),
-  ])
+  if (missing === undefined) contestants = await Promise.all([startShoal(), startNpm(), startOpenTracker()])
   socket = createSocket("udp4")
   socket.on("message", (packet) => packets.get(packet.readUInt32BE(4))?.(packet))
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve))

@@ -1,10 +1,11 @@
 /** The trackers under test, each on free ports of 127.0.0.1. */
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { toHex } from "../../../core/base/Bytes.ts"
 import * as Clients from "../../support/Clients.ts"
+import * as NpmTracker from "../../support/NpmTracker.ts"
 import * as Process from "../../support/Process.ts"
 import * as Redis from "../../support/Redis.ts"
 import * as Shoal from "../../support/Shoal.ts"
@@ -54,13 +55,6 @@ const fromChild = (
     clean()
   },
 })
-
-/** A script that prints `ports HTTP UDP`. */
-const script = (file: string) => async (): Promise<Server> => {
-  const child = Process.start(process.execPath, [here(file)], { name: file })
-  const [, http, udp] = await Clients.whenReady(child, child.line(/^ports (\d+) (\d+)$/))
-  return fromChild(child, Number(http), Number(udp))
-}
 
 const startShoal = async (workers: number, redisUrl?: string): Promise<Server> => {
   const temp = TempDir.make("bench-tracker")
@@ -138,10 +132,17 @@ export const opentracker: Contestant = {
 
 export const bittorrentTracker: Contestant = {
   name: "bittorrent-tracker",
-  missing: existsSync(here("../../../node_modules/bittorrent-tracker"))
-    ? undefined
-    : "bittorrent-tracker is not installed (npm ci)",
-  start: script("bittorrentTracker.mjs"),
+  missing: NpmTracker.missing(),
+  start: async () => {
+    const { pid, ...server } = await NpmTracker.start()
+    return { ...server, pids: () => familyOf(pid) }
+  },
 }
 
-export const bare: Contestant = { name: "bare Node", missing: undefined, start: script("bare.mjs") }
+const startBare = async (): Promise<Server> => {
+  const child = Process.start(process.execPath, [here("bare.mjs")], { name: "bare Node" })
+  const [, http, udp] = await Clients.whenReady(child, child.line(/^ports (\d+) (\d+)$/))
+  return fromChild(child, Number(http), Number(udp))
+}
+
+export const bare: Contestant = { name: "bare Node", missing: undefined, start: startBare }
