@@ -12,12 +12,22 @@ import * as Config from "./Config.ts"
 import { UsageError } from "./Exit.ts"
 import * as Options from "./Options.ts"
 
+/** What a command is given besides options. */
+export interface Argument {
+  readonly name: string
+  readonly isRepeated: boolean
+  /** May be left out. */
+  readonly isOptional?: boolean
+  readonly description: string
+}
+
 /** What `--help`, the parser and the completions know about a command. */
 export interface Spec<F extends Options.Flags = Options.Flags> {
   readonly name: string
   /** One line, in lower case, without a full stop. */
   readonly summary: string
-  readonly argument: { readonly name: string; readonly isRepeated: boolean; readonly description: string }
+  /** Absent where the command takes none. */
+  readonly argument?: Argument | undefined
   readonly flags: F
   /** One command line that can be pasted. */
   readonly example: string
@@ -85,13 +95,19 @@ export const requireArguments = (
   spec: Spec,
   args: ReadonlyArray<string>,
 ): Effect.Effect<void, UsageError> => {
-  const { name, isRepeated } = spec.argument
-  const message = args.length === 0
-    ? `${spec.name} needs ${isRepeated ? "at least one" : "a"} ${name}`
-    : args.length > 1 && !isRepeated
-    ? `${spec.name} takes one ${name}, not ${args.length}`
-    : args.includes("")
-    ? `an empty ${name} was given`
-    : undefined
+  const message = wrongArguments(spec, args)
   return message === undefined ? Effect.void : new UsageError({ message, command: spec.name })
+}
+
+const wrongArguments = (
+  { name: command, argument }: Spec,
+  args: ReadonlyArray<string>,
+): string | undefined => {
+  if (argument === undefined) return args.length === 0 ? undefined : `${command} takes no argument`
+  const { name, isRepeated, isOptional } = argument
+  if (args.length === 0) {
+    return isOptional === true ? undefined : `${command} needs ${isRepeated ? "at least one" : "a"} ${name}`
+  }
+  if (args.length > 1 && !isRepeated) return `${command} takes one ${name}, not ${args.length}`
+  return args.includes("") ? `an empty ${name} was given` : undefined
 }

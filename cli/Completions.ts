@@ -61,7 +61,9 @@ const zsh = (specs: ReadonlyArray<Spec>): ReadonlyArray<string> => {
     }); _describe command commands ;;`,
     '    argument) case "${line[1]}" in',
     ...specs.map((spec) =>
-      `      ${spec.name}) _arguments ${completedFlags(spec).flatMap(one).join(" ")} '*:file:_files' ;;`
+      `      ${spec.name}) _arguments ${completedFlags(spec).flatMap(one).join(" ")}${
+        spec.argument === undefined ? "" : " '*:file:_files'"
+      } ;;`
     ),
     "    esac ;;",
     "  esac",
@@ -82,6 +84,9 @@ const fish = (specs: ReadonlyArray<Spec>): ReadonlyArray<string> => {
       `complete -c shoal -f -n __fish_use_subcommand -a ${name} -d ${text(summary)}`
     ),
     ...Options.informing.map(one("__fish_use_subcommand")),
+    ...specs.filter(({ argument }) => argument === undefined).map(({ name }) =>
+      `complete -c shoal -f -n ${text(`__fish_seen_subcommand_from ${name}`)}`
+    ),
     ...specs.flatMap((spec) => completedFlags(spec).map(one(`__fish_seen_subcommand_from ${spec.name}`))),
   ]
 }

@@ -1,5 +1,5 @@
 /** `--help`, made from the same option data as the parser. */
-import { flagsOf, type Spec } from "./Command.ts"
+import { type Argument, flagsOf, type Spec } from "./Command.ts"
 import * as Config from "./Config.ts"
 import * as Options from "./Options.ts"
 
@@ -46,16 +46,20 @@ export const program = (specs: ReadonlyArray<Spec>, version: string): string =>
     }=50, or in a config file.`,
   ].join("\n")
 
+const placeOf = ({ name, isRepeated, isOptional }: Argument): string => {
+  const place = `${name}${isRepeated ? "…" : ""}`
+  return isOptional === true ? `[${place}]` : place
+}
+
 /** Help for one command. */
 export const command = (spec: Spec): string => {
-  const { name, isRepeated, description } = spec.argument
+  const { argument } = spec
   return [
     `shoal ${spec.name}: ${spec.summary}`,
     "",
-    `usage: shoal ${spec.name} [OPTION]… ${name}${isRepeated ? "…" : ""}`,
+    `usage: shoal ${spec.name} [OPTION]…${argument === undefined ? "" : ` ${placeOf(argument)}`}`,
     "",
-    ...table([[name, description]]),
-    "",
+    ...(argument === undefined ? [] : [...table([[argument.name, argument.description]]), ""]),
     "options:",
     ...optionTable([...flagsOf(spec), Options.informing[0]!]),
     "",

@@ -37,7 +37,6 @@ const file = (name: string, description: string) =>
 export const spec = {
   name: "tracker",
   summary: "run a tracker over HTTP and UDP",
-  argument: { name: "", isRepeated: false, description: "" },
   flags: {
     host: Options.value("host", "ADDR", Value.ip, undefined, "listen on this address only"),
     httpPort: port("http-port", "HTTP"),
