@@ -16,6 +16,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const dist = join(root, "dist")
 const worker = "shell/node/hashWorker.mjs"
 
+/** CommonJS packages in the bundle require node's own modules, for which an ES module has no `require`. */
+const BANNER = `#!/usr/bin/env node
+import { createRequire } from "node:module";const require = createRequire(import.meta.url);`
+
 /** Writes the program to `folder` as one file, evaluated lazily where the source imports lazily, and its worker. */
 export const bundle = async (folder) => {
   await esbuild.build({
@@ -32,7 +36,7 @@ export const bundle = async (folder) => {
     minifyWhitespace: true,
     legalComments: "none",
     logLevel: "warning",
-    banner: { js: "#!/usr/bin/env node" },
+    banner: { js: BANNER },
   })
   await chmod(join(folder, "shoal.mjs"), 0o755)
   await copyFile(join(root, worker), join(folder, "hashWorker.mjs"))

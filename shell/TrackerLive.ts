@@ -35,7 +35,7 @@ const openStore = (options: HostOptions, warn: Warn) =>
     const layer: Layer.Layer<PeerStore.PeerStore, NodeRedisPeerStore.RedisOptionsError> =
       options.redisUrl === undefined
         ? PeerStore.layerMemory({ limits })
-        : NodeRedisPeerStore.layer({ url: options.redisUrl, limits })
+        : NodeRedisPeerStore.layer({ url: options.redisUrl, limits, warn })
     const context = yield* Effect.mapError(
       Layer.build(layer),
       ({ message }): HostError => ({ reason: "redis", message }),
@@ -108,7 +108,7 @@ const worker = (options: HostOptions): Effect.Effect<never, never, FileSystem.Fi
       yield* parent.onReload(lists.reload)
       const store = options.redisUrl === undefined
         ? parent.client.store
-        : yield* openStore(options, () => Effect.void)
+        : yield* openStore(options, parent.warn)
       const total = (own: TrackerMetrics.Counters, reply: (all: TrackerMetrics.Counters) => void): void =>
         parent.client.counters(
           TrackerMetrics.toArray(own),

@@ -86,7 +86,9 @@ export const serve = (options: Options): Effect.Effect<Address, BindError, Scope
     }
 
     const { host, port } = options
-    const socket = yield* datagram.bind(host === undefined ? { port } : { host, port }, { onMessage })
+    // `::` is every address of both families, as it is for HTTP.
+    const at = host === undefined || host === "::" ? { port } : { host, port }
+    const socket = yield* datagram.bind(at, { onMessage })
     send = socket.send
     return socket.address
   })

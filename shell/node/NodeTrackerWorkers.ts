@@ -47,6 +47,7 @@ type Message =
   | Begin
   | { readonly _tag: "Listening"; readonly listening: Listening }
   | { readonly _tag: "Failed"; readonly reason: string; readonly message: string }
+  | { readonly _tag: "Warning"; readonly message: string }
   | { readonly _tag: "Reload" }
   | { readonly _tag: "Stop" }
 
@@ -112,6 +113,9 @@ export const start = (
         if (message._tag === "Ready") worker.send({ _tag: "Begin", ...begin, listening } satisfies Message)
         else if (message._tag === "Failed") {
           Deferred.unsafeDone(ready, new WorkerError({ reason: message.reason, message: message.message }))
+        } else if (message._tag === "Warning") {
+          // What they share troubles all of them: one says it.
+          if (running.keys().next().value === worker.id) Runtime.runFork(runtime)(warn(message.message))
         } else if (message._tag === "Listening" && ++listeners === count) {
           listening = message.listening
           Deferred.unsafeDone(ready, Effect.succeed(listening))
@@ -173,6 +177,7 @@ export interface Parent {
   readonly begin: Begin
   readonly tellListening: (listening: Listening) => Effect.Effect<void>
   readonly tellFailed: (error: { readonly reason: string; readonly message: string }) => Effect.Effect<void>
+  readonly warn: (message: string) => Effect.Effect<void>
   /** Runs `onReload` whenever the lists are to be read again, until the scope ends. */
   readonly onReload: (onReload: Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
   /** Succeeds when the first process says so, or is gone. */
@@ -213,6 +218,7 @@ export const parent: Effect.Effect<Parent> = Effect.gen(function* () {
     begin: yield* Deferred.await(begun),
     tellListening: (listening) => send({ _tag: "Listening", listening }),
     tellFailed: ({ reason, message }) => send({ _tag: "Failed", reason, message }),
+    warn: (message) => send({ _tag: "Warning", message }),
     onReload: (onReload) => {
       const reload = () => void Runtime.runFork(runtime)(onReload)
       return Effect.acquireRelease(

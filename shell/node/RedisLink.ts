@@ -27,6 +27,8 @@ export const MIN_BACK_OFF_MS: Millis = 100
 export const MAX_BACK_OFF_MS: Millis = 5 * SECOND
 
 export interface LinkOptions {
+  /** Hears, in sentences, when Redis goes away and when it is back; a warning in the log unless it is given. */
+  readonly warn?: (message: string) => Effect.Effect<void>
   /** `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. */
   readonly url: string
   readonly callTimeoutMs?: Millis
@@ -140,9 +142,10 @@ export const make = (options: LinkOptions): Effect.Effect<Link, never, Scope.Sco
     const library = yield* load
     const fork = yield* FiberSet.makeRuntime<never, void, never>()
     const tried = yield* Deferred.make<void>()
+    const warn = options.warn ?? Effect.logWarning
     const machine = start(options, library, {
       onTried: () => Deferred.unsafeDone(tried, Effect.void),
-      warn: (message) => void fork(Effect.logWarning(message)),
+      warn: (message) => void fork(warn(message)),
     })
     yield* Effect.addFinalizer(() => Effect.sync(machine.close))
     yield* Deferred.await(tried)
@@ -195,6 +198,7 @@ const start = (
         if (client !== mine) return destroy(mine)
         isUp = true
         failures = 0
+        if (told !== undefined) tell("is back")
         told = undefined
         onTried()
       },

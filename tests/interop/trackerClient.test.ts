@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as Aria2 from "../support/Aria2.ts"
 import * as Clients from "../support/Clients.ts"
-import * as Process from "../support/Process.ts"
 import * as Shoal from "../support/Shoal.ts"
 import * as TempDir from "../support/TempDir.ts"
 import * as Torrents from "../support/Torrents.ts"
@@ -107,18 +106,4 @@ describe.each(["node", "deno"] as const)("on %s, opentracker", (runtime) => {
     const { answers } = await ask("scrape", small.file, [tracker.udp], runtime)
     expect(answers, run.log()).toMatchObject([{ seeders: 1, leechers: 0, downloads: 1 }])
   })
-})
-
-test("a UDP tracker that is dead hands over to the next tier", async (context) => {
-  Clients.skipIf(context, Tracker.openTrackerMissing() ?? Aria2.missing())
-  await using tracker = await Tracker.openTracker([small.infoHash])
-  const seeded = Torrents.withTrackers(small, `${temp.path}/alive.torrent`, [tracker.http])
-  await using _seeder = await Aria2.seed(seeded)
-  await Tracker.scraped(tracker, small.infoHash, 1)
-  const dead = `udp://127.0.0.1:${await Process.freePort()}/announce`
-  const torrent = Torrents.withTrackers(small, `${temp.path}/tiers.torrent`, [dead, tracker.udp])
-  const run = await downloads(torrent, "node")
-  const told = run.events.filter(({ event }) => event === "tracker")
-  expect(told[0], run.log()).toMatchObject({ url: dead, ok: false, message: "no answer within 45 seconds" })
-  expect(told[1], run.log()).toMatchObject({ url: tracker.udp, ok: true })
 })
