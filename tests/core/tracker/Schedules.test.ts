@@ -26,7 +26,7 @@ const scene = (isParallel: boolean) => {
         _tag: "Failed",
         now,
         tracker: numbers.get(url)!,
-        failure: { message: "no answer" },
+        failure: { reason: "Unreachable", message: "no answer" },
       }),
   }
 }
