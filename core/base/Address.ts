@@ -22,6 +22,13 @@ export const parse = (text: string): Address | undefined => {
 export const isLoopback = ({ host }: Address): boolean =>
   host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host)
 
+/** On this machine or its local network: loopback, private, link-local and unique local addresses (RFC 6890). */
+export const isLocal = (address: Address): boolean =>
+  isLoopback(address) ||
+  (address.host.includes(":")
+    ? /^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i.test(address.host)
+    : /^(10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+)+$/.test(address.host))
+
 export const equals = (a: Address, b: Address): boolean => a.port === b.port && a.host === b.host
 
 /** Reads one compact IPv4 peer (BEP 23): 4 bytes of address, 2 of port, big endian, at `offset`. */

@@ -1,16 +1,21 @@
 /**
  * The machine that the shell drives: dispatch only. It finds the torrent that an input is for, keeps what all torrents
- * share (who we are, the download limit), and knows when the next timer of any of them is due.
+ * share (who we are, the rate limits), and knows when the next timer of any of them is due.
  */
 import { assert } from "../base/Assert.ts"
+import * as Bytes from "../base/Bytes.ts"
 import * as Clone from "../base/Clone.ts"
 import * as Deadlines from "../base/Deadlines.ts"
-import { type Millis, NEVER } from "../base/Time.ts"
+import type { Millis } from "../base/Time.ts"
 import * as TokenBucket from "../base/TokenBucket.ts"
 import type { ConnId, TorrentId } from "../torrent/Input.ts"
+import * as Limits from "../torrent/Limits.ts"
+import * as Places from "../torrent/Places.ts"
 import type { Local } from "../torrent/State.ts"
+import * as Throttle from "../torrent/Throttle.ts"
 import * as Torrent from "../torrent/Torrent.ts"
 import type { Command } from "./Command.ts"
+import * as Greeting from "./Greeting.ts"
 import type { Input } from "./Input.ts"
 
 /** Handed from step to step; each is good for one step only, since its tables are updated in place. */
@@ -23,24 +28,31 @@ interface Machine {
   readonly local: Local
   readonly torrents: Map<TorrentId, Torrent.Torrent>
   readonly torrentOf: Map<ConnId, TorrentId>
+  /** Accepted connections that have not named their torrent yet. */
+  readonly greeting: Greeting.Greeting
   /** When each torrent next wants a tick. */
   readonly wakes: Deadlines.Deadlines
-  readonly downloadLimit: TokenBucket.TokenBucket
-  /** Connections that wait for the download limit, in the order in which they were stopped. */
-  readonly pausedConns: Set<ConnId>
+  readonly throttle: Throttle.Throttle
+  /** Connections of each torrent that wait for a download limit, in the order in which they were stopped. */
+  readonly paused: Map<TorrentId, Set<ConnId>>
   now: Millis
   turn: number
 }
 
 /** A client without torrents. */
-export const make = (local: Omit<Local, "nextConn">, now: Millis): Client => ({
+export const make = (local: Omit<Local, "nextConn" | "load">, now: Millis): Client => ({
   machine: {
-    local: { ...local, nextConn: 1 },
+    local: {
+      ...local,
+      nextConn: 1,
+      load: { maxConnections: Limits.MAX_CONNECTIONS, connections: 0, halfOpen: 0 },
+    },
+    greeting: Greeting.make(),
     torrents: new Map(),
     torrentOf: new Map(),
     wakes: Deadlines.make(),
-    downloadLimit: TokenBucket.make(0, now),
-    pausedConns: new Set(),
+    throttle: Throttle.make(now),
+    paused: new Map(),
     now,
     turn: 0,
   },
@@ -54,8 +66,10 @@ export const step = (client: Client, input: Input): readonly [Client, ReadonlyAr
   machine.now = input.now
   machine.turn++
   const out: Array<Command> = []
+  const before = Places.crowding(machine.local.load)
   take(machine, input, out)
   runDue(machine, out)
+  if (Places.crowding(machine.local.load) !== before) rearm(machine)
   return [{ machine, turn: machine.turn }, out]
 }
 
@@ -67,11 +81,17 @@ export const fork = (client: Client): Client => {
 
 /** When a `Tick` would next change something; {@link NEVER}: only another input can. */
 export const nextWake = (client: Client): Millis => {
-  const { wakes, pausedConns, downloadLimit, now } = own(client)
-  return Math.min(
+  const machine = own(client)
+  const { paused, throttle, wakes } = machine
+  let wake = Math.min(
     Deadlines.next(wakes),
-    pausedConns.size === 0 ? NEVER : TokenBucket.availableAt(downloadLimit, now),
+    Greeting.nextWake(machine.greeting),
+    Throttle.nextTurnAt(throttle),
   )
+  for (const id of paused.keys()) {
+    wake = Math.min(wake, Throttle.downloadOpensAt(throttle, torrentOf(machine, id).buckets))
+  }
+  return wake
 }
 
 /** The torrents, to be looked at only. */
@@ -90,20 +110,72 @@ const take = (machine: Machine, input: Input, out: Array<Command>): void => {
       return add(machine, input, out)
     case "Remove":
       return remove(machine, input.torrent)
-    case "DownloadLimit":
-      TokenBucket.setRate(machine.downloadLimit, input.now, input.rateBytesPerSec)
-      return
+    case "ConnAccepted":
+      return accept(machine, input, out)
+    case "Limits":
+      return setLimits(machine, input)
+    case "TorrentLimits":
+      return setTorrentLimits(machine, input)
     case "ConnRead":
+      if (Greeting.isWaiting(machine.greeting, input.conn)) return greet(machine, input, out)
       meter(machine, input.conn, input.bytes.length, out)
       return toConnection(machine, input, out)
     case "ConnOpened":
+    case "ConnCongested":
+    case "ConnDrained":
       return toConnection(machine, input, out)
     case "ConnFailed":
     case "ConnClosed":
+      Greeting.forget(machine.greeting, input.conn)
       toConnection(machine, input, out)
       return forget(machine, input.conn)
     default:
       return toTorrent(machine, input.torrent, input, out)
+  }
+}
+
+/** Somebody has connected to us, and is to say first what for. */
+const accept = (
+  machine: Machine,
+  { address, conn, now }: Extract<Input, { readonly _tag: "ConnAccepted" }>,
+  out: Array<Command>,
+): void => {
+  assert(conn < 0, "an accepted connection's number is negative")
+  const oldest = Greeting.accept(machine.greeting, conn, address, now)
+  if (oldest !== undefined) out.push({ _tag: "Close", conn: oldest })
+}
+
+/** A connection that was accepted says which torrent it wants, or should have. */
+const greet = (
+  machine: Machine,
+  { bytes, conn, now }: Extract<Input, { readonly _tag: "ConnRead" }>,
+  out: Array<Command>,
+): void => {
+  const said = Greeting.read(machine.greeting, conn, bytes)
+  if (said._tag === "Little") return
+  const torrent = said._tag === "Torrent" ? torrentByHash(machine, said.infoHash) : undefined
+  if (said._tag === "Garbage" || torrent === undefined) {
+    out.push({ _tag: "Close", conn })
+    return
+  }
+  machine.torrentOf.set(conn, torrent.id)
+  const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
+  settle(machine, next, commands, out)
+  meter(machine, conn, bytes.length, out)
+}
+
+const torrentByHash = (machine: Machine, infoHash: Bytes.Bytes): Torrent.Torrent | undefined => {
+  for (const torrent of machine.torrents.values()) {
+    if (torrent.phase === "running" && Bytes.equals(torrent.metainfo.infoHashBytes, infoHash)) return torrent
+  }
+  return undefined
+}
+
+const closeLateGuests = (machine: Machine, out: Array<Command>): void => {
+  for (;;) {
+    const conn = Greeting.popLate(machine.greeting, machine.now)
+    if (conn === undefined) return
+    out.push({ _tag: "Close", conn })
   }
 }
 
@@ -116,6 +188,7 @@ const add = (
   const [torrent, commands] = Torrent.start(
     input.torrent,
     machine.local,
+    machine.throttle,
     input.metainfo,
     input.options,
     input.now,
@@ -127,6 +200,7 @@ const add = (
 const remove = (machine: Machine, id: TorrentId): void => {
   assert(machine.torrents.get(id)?.peers.size === 0, "a torrent is stopped before it is removed")
   machine.torrents.delete(id)
+  machine.throttle.uploadQueue.delete(id)
   Deadlines.remove(machine.wakes, id)
 }
 
@@ -165,47 +239,98 @@ const settle = (
   Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
 }
 
-const forget = (machine: Machine, conn: ConnId): void => {
-  machine.torrentOf.delete(conn)
-  machine.pausedConns.delete(conn)
+/** There is room for another connection, or none any more: every torrent may want to act at another time now. */
+const rearm = (machine: Machine): void => {
+  for (const torrent of machine.torrents.values()) {
+    Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  }
 }
 
-/** Counts everything that comes in, protocol overhead included; a connection that overdraws the limit waits. */
+const forget = (machine: Machine, conn: ConnId): void => {
+  const id = machine.torrentOf.get(conn)
+  if (id === undefined) return
+  machine.torrentOf.delete(conn)
+  const conns = machine.paused.get(id)
+  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(id)
+}
+
+/** What is waiting for the old limits is looked at again by {@link runDue}, at the end of this step. */
+const setLimits = (machine: Machine, input: Extract<Input, { readonly _tag: "Limits" }>): void => {
+  const { throttle } = machine
+  TokenBucket.setRate(throttle.download, input.now, input.downloadRateBytesPerSec)
+  TokenBucket.setRate(throttle.upload, input.now, input.uploadRateBytesPerSec)
+  throttle.isLanExempt = input.isLanExempt
+  machine.local.load.maxConnections = input.maxConnections
+  for (const { id, serving } of machine.torrents.values()) if (serving.size > 0) throttle.uploadQueue.add(id)
+}
+
+const setTorrentLimits = (
+  machine: Machine,
+  input: Extract<Input, { readonly _tag: "TorrentLimits" }>,
+): void => {
+  const torrent = machine.torrents.get(input.torrent)
+  if (torrent === undefined) return
+  TokenBucket.setRate(torrent.buckets.download, input.now, input.downloadRateBytesPerSec)
+  TokenBucket.setRate(torrent.buckets.upload, input.now, input.uploadRateBytesPerSec)
+  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  if (torrent.serving.size > 0) machine.throttle.uploadQueue.add(torrent.id)
+}
+
+/** Counts everything that comes in, protocol overhead included; a connection that overdraws a limit waits. */
 const meter = (machine: Machine, conn: ConnId, bytes: number, out: Array<Command>): void => {
-  TokenBucket.take(machine.downloadLimit, machine.now, bytes)
-  if (TokenBucket.availableAt(machine.downloadLimit, machine.now) <= machine.now) return
-  if (machine.pausedConns.has(conn) || !machine.torrentOf.has(conn)) return
-  machine.pausedConns.add(conn)
-  Torrent.setPaused(torrentOf(machine, conn), conn, true, machine.now)
+  const { now, paused, throttle } = machine
+  const torrent = machine.torrents.get(machine.torrentOf.get(conn) ?? NO_TORRENT)
+  const peer = torrent?.peers.get(conn)
+  if (torrent === undefined || peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
+  if (!Throttle.takeDownload(throttle, torrent.buckets, now, bytes)) return
+  const conns = paused.get(torrent.id) ?? new Set()
+  if (conns.has(conn)) return
+  paused.set(torrent.id, conns.add(conn))
+  Torrent.setPaused(torrent, conn, true, now)
   out.push({ _tag: "PauseReads", conn })
 }
 
+/** No torrent has this number: the shell counts from 1. */
+const NO_TORRENT: TorrentId = -1
+
 /** Ticks each torrent that is due, once: whatever it says of its next wake-up, a step ends. */
 const runDue = (machine: Machine, out: Array<Command>): void => {
+  closeLateGuests(machine, out)
   if (Deadlines.next(machine.wakes) <= machine.now) {
     const due: Array<TorrentId> = []
     for (let id = popDue(machine); id !== undefined; id = popDue(machine)) due.push(id)
     for (const id of due) toTorrent(machine, id, { _tag: "Tick", now: machine.now }, out)
   }
+  takeTurns(machine, out)
   resumeReads(machine, out)
 }
 
 const popDue = (machine: Machine): TorrentId | undefined => Deadlines.popDue(machine.wakes, machine.now)
 
-const resumeReads = (machine: Machine, out: Array<Command>): void => {
-  if (machine.pausedConns.size === 0) return
-  if (TokenBucket.availableAt(machine.downloadLimit, machine.now) > machine.now) return
-  for (const conn of machine.pausedConns) {
-    const torrent = torrentOf(machine, conn)
-    Torrent.setPaused(torrent, conn, false, machine.now)
-    Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
-    out.push({ _tag: "ResumeReads", conn })
+/** Lets the torrents that wait for the upload limit send a block each, in turn, as long as it allows. */
+const takeTurns = (machine: Machine, out: Array<Command>): void => {
+  for (;;) {
+    const id = Throttle.nextTurn(machine.throttle, machine.now)
+    if (id === undefined) return
+    toTorrent(machine, id, { _tag: "Tick", now: machine.now }, out)
   }
-  machine.pausedConns.clear()
 }
 
-const torrentOf = (machine: Machine, conn: ConnId): Torrent.Torrent => {
-  const torrent = machine.torrents.get(machine.torrentOf.get(conn) ?? -1)
+const resumeReads = (machine: Machine, out: Array<Command>): void => {
+  for (const [id, conns] of machine.paused) {
+    const torrent = torrentOf(machine, id)
+    if (Throttle.downloadOpensAt(machine.throttle, torrent.buckets) > machine.now) continue
+    machine.paused.delete(id)
+    for (const conn of conns) {
+      Torrent.setPaused(torrent, conn, false, machine.now)
+      out.push({ _tag: "ResumeReads", conn })
+    }
+    Deadlines.set(machine.wakes, id, Torrent.nextWake(torrent, machine.now))
+  }
+}
+
+const torrentOf = (machine: Machine, id: TorrentId): Torrent.Torrent => {
+  const torrent = machine.torrents.get(id)
   assert(torrent !== undefined, "a paused connection has a torrent")
   return torrent
 }

@@ -1,4 +1,5 @@
 /** What can happen to a client: everything that can happen to one of its torrents, and a little more. */
+import type { Address } from "../base/Address.ts"
 import type { Millis } from "../base/Time.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
 import type * as Torrent from "../torrent/Input.ts"
@@ -6,8 +7,11 @@ import type { Options } from "../torrent/State.ts"
 
 export type { CloseReason, ConnId, PeerSource, TorrentId } from "../torrent/Input.ts"
 
-/** An input to one connection finds its torrent by itself. */
-type ConnInput = Extract<Torrent.Input, { readonly conn: Torrent.ConnId }>
+/** An input to one connection finds its torrent by itself; the disk's answers are for the torrent first. */
+type ConnInput = Exclude<
+  Extract<Torrent.Input, { readonly conn: Torrent.ConnId }>,
+  { readonly _tag: "BlockRead" | "ReadFailed" }
+>
 
 /** Every other input of a torrent names it. */
 type Addressed<I> = I extends Torrent.Input ? I & { readonly torrent: Torrent.TorrentId } : never
@@ -25,7 +29,30 @@ export type Input =
   }
   /** Forget a torrent that was stopped. */
   | { readonly _tag: "Remove"; readonly now: Millis; readonly torrent: Torrent.TorrentId }
-  /** Bytes a second that all torrents together may download; 0: unlimited. */
-  | { readonly _tag: "DownloadLimit"; readonly now: Millis; readonly rateBytesPerSec: number }
+  /** What all torrents together may use. Rates count the protocol's own bytes as well; 0: unlimited. */
+  | {
+    readonly _tag: "Limits"
+    readonly now: Millis
+    readonly downloadRateBytesPerSec: number
+    readonly uploadRateBytesPerSec: number
+    /** Peers on this machine and its local network don't count towards any rate. */
+    readonly isLanExempt: boolean
+    readonly maxConnections: number
+  }
+  /** What one torrent may use, from now on; 0: unlimited. */
+  | {
+    readonly _tag: "TorrentLimits"
+    readonly now: Millis
+    readonly torrent: Torrent.TorrentId
+    readonly downloadRateBytesPerSec: number
+    readonly uploadRateBytesPerSec: number
+  }
+  /** A peer has connected to us; which torrent it wants its handshake will say. */
+  | {
+    readonly _tag: "ConnAccepted"
+    readonly now: Millis
+    readonly conn: Torrent.ConnId
+    readonly address: Address
+  }
   | ConnInput
   | Addressed<Exclude<Torrent.Input, ConnInput | { readonly _tag: "Tick" }>>

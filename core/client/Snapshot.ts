@@ -1,13 +1,16 @@
 /** What people want to know of a torrent, as plain values. */
+import type { Address } from "../base/Address.ts"
 import * as Rate from "../base/Rate.ts"
 import type { Millis } from "../base/Time.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
 import * as Bitfield from "../torrent/Bitfield.ts"
 import * as Candidates from "../torrent/Candidates.ts"
+import type * as Choker from "../torrent/Choker.ts"
+import type { ConnId } from "../torrent/Input.ts"
 import * as State from "../torrent/State.ts"
-import * as Http from "../tracker/Http.ts"
-import * as Schedule from "../tracker/Schedule.ts"
+import * as Schedules from "../tracker/Schedules.ts"
+import * as Url from "../tracker/Url.ts"
 
 /** How far the check of existing data is. */
 export interface Checked {
@@ -28,6 +31,8 @@ export interface Snapshot {
   readonly wastedBytes: number
   readonly downloadRateBytesPerSec: number
   readonly uploadRateBytesPerSec: number
+  /** Bytes given away for each byte wanted, earlier runs included. */
+  readonly ratio: number
   /** Handshake done. */
   readonly peersConnected: number
   readonly peersKnown: number
@@ -38,16 +43,47 @@ export interface Snapshot {
   readonly checked?: Checked
 }
 
+/** What people want to know of one connected peer. */
+export interface PeerSnapshot {
+  readonly conn: ConnId
+  readonly address: Address
+  /** The peer's program, as it says. */
+  readonly client: string
+  /** The peer connected to us. */
+  readonly isIncoming: boolean
+  /** The peer chokes us. */
+  readonly isChoking: boolean
+  /** The peer wants something from us. */
+  readonly isInterested: boolean
+  /** We choke the peer. */
+  readonly amChoking: boolean
+  /** We want something from the peer. */
+  readonly amInterested: boolean
+  readonly isSnubbed: boolean
+  /** It has every piece. */
+  readonly isSeed: boolean
+  /** Why we choke it or don't; `undefined` until that was first decided. */
+  readonly reason: Choker.Reason | undefined
+  /** How much of the torrent it says that it has, 0 to 1. */
+  readonly pieceFraction: number
+  /** From the peer to us; payload, as the next three. */
+  readonly downloadRateBytesPerSec: number
+  readonly uploadRateBytesPerSec: number
+  readonly downloadedBytes: number
+  readonly uploadedBytes: number
+}
+
 /** The figures of a torrent at `now`. */
 export const of = (torrent: State.Torrent, now: Millis): Snapshot => ({
   state: torrent.phase !== "running" ? torrent.phase : State.isComplete(torrent) ? "complete" : "downloading",
   wantedBytes: torrent.wantedBytes,
   haveBytes: torrent.haveBytes,
   downloadedBytes: torrent.downloadRate.totalBytes,
-  uploadedBytes: torrent.uploadedBytes,
+  uploadedBytes: torrent.uploadRate.totalBytes,
   wastedBytes: torrent.wastedBytes,
   downloadRateBytesPerSec: Rate.bytesPerSec(torrent.downloadRate, now),
-  uploadRateBytesPerSec: 0,
+  uploadRateBytesPerSec: Rate.bytesPerSec(torrent.uploadRate, now),
+  ratio: State.ratio(torrent),
   peersConnected: readyPeers(torrent),
   peersKnown: Candidates.size(torrent.candidates),
   piecesHave: torrent.have.count,
@@ -74,6 +110,7 @@ export const checking = (
     wastedBytes: 0,
     downloadRateBytesPerSec: 0,
     uploadRateBytesPerSec: 0,
+    ratio: 0,
     peersConnected: 0,
     peersKnown: 0,
     piecesHave: 0,
@@ -81,6 +118,34 @@ export const checking = (
     hashFailures: 0,
     checked,
   }
+}
+
+/** The connected peers of a torrent, in the order in which they were dialled or accepted. */
+export const peers = (torrent: State.Torrent, now: Millis): ReadonlyArray<PeerSnapshot> => {
+  const pieceCount = Math.max(1, torrent.metainfo.geometry.pieceCount)
+  const list: Array<PeerSnapshot> = []
+  for (const peer of torrent.peers.values()) {
+    if (peer.phase !== "ready") continue
+    list.push({
+      conn: peer.conn,
+      address: peer.address,
+      client: peer.client,
+      isIncoming: peer.conn < 0,
+      isChoking: peer.isChoking,
+      isInterested: peer.isInterested,
+      amChoking: peer.amChoking,
+      amInterested: peer.amInterested,
+      isSnubbed: peer.isSnubbed,
+      isSeed: Bitfield.isFull(peer.has),
+      reason: peer.reason,
+      pieceFraction: peer.has.count / pieceCount,
+      downloadRateBytesPerSec: Rate.bytesPerSec(peer.downloadRate, now),
+      uploadRateBytesPerSec: Rate.bytesPerSec(peer.uploadRate, now),
+      downloadedBytes: peer.downloadRate.totalBytes,
+      uploadedBytes: peer.uploadRate.totalBytes,
+    })
+  }
+  return list
 }
 
 const readyPeers = (torrent: State.Torrent): number => {
@@ -96,14 +161,14 @@ const readyPeers = (torrent: State.Torrent): number => {
 export const hopeless = (torrent: State.Torrent, times: number): string | undefined => {
   if (torrent.phase !== "running" || State.isComplete(torrent)) return undefined
   if (torrent.downloadRate.totalBytes > 0 || readyPeers(torrent) > 0) return undefined
-  const { trackers } = torrent.schedule
-  if (trackers.length > 0 && Schedule.allFailedTimes(torrent.schedule) < times) return undefined
+  const trackers = Schedules.size(torrent.schedules)
+  if (trackers > 0 && Schedules.allFailedTimes(torrent.schedules) < times) return undefined
   for (const { failures } of torrent.candidates.byId.values()) if (failures < times) return undefined
-  if (trackers.length === 0 && torrent.candidates.byId.size === 0) {
+  if (trackers === 0 && torrent.candidates.byId.size === 0) {
     return "the torrent names no tracker; give a peer with --peer HOST:PORT"
   }
-  const status = Schedule.status(torrent.schedule, 0).find((one) => one.failureMessage !== undefined)
+  const status = Schedules.status(torrent.schedules, 0).find((one) => one.failureMessage !== undefined)
   if (status === undefined) return "no peer could be reached; check the addresses given with --peer"
-  const tracker = `tracker ${Http.redact(status.url)}: ${status.failureMessage}`
+  const tracker = `tracker ${Url.redact(status.url)}: ${status.failureMessage}`
   return `no peers: ${tracker}; try again later, or give a peer with --peer HOST:PORT`
 }

@@ -2,7 +2,8 @@
  * A block's way from the wire to a verified piece.
  *
  *      Fragment ──▶ Write ··▶ Written ──(all blocks here, nothing on its way)──▶ Hash ··▶ PieceHashed ──▶ good: have, HAVE
- *                                                                                                   └──▶ bad: fetched again
+ *                                                                                                   └──▶ bad: fetched again,
+ *                                                                  once its blocks are hashed if several peers sent them
  *
  * Payload is never held here: each fragment leaves at once as a `Write` that refers to the buffer it came in. A piece
  * is hashed as it stands on the disk, and only when every byte that was ever sent towards it has landed, so that
@@ -15,7 +16,6 @@ import { pieceHash } from "../metainfo/Metainfo.ts"
 import type * as Message from "../wire/Message.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blame from "./Blame.ts"
-import * as Connections from "./Connections.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Pipeline from "./Pipeline.ts"
@@ -39,6 +39,7 @@ export const fragment = (
     if (!Peer.expects(peer, block)) return "a block that was never requested"
     peer.incoming = isMissing(torrent, piece, block) ? block : undefined
     sampleLatency(peer, block, turn)
+    if (peer.incoming === block) claim(torrent, peer, block, item.bytes.length === item.length)
   }
   const isLast = item.offset + item.bytes.length === item.length
   if (peer.incoming === block && isMissing(torrent, piece, block)) {
@@ -63,6 +64,18 @@ const isMissing = (torrent: State.Torrent, piece: Geometry.PieceIndex, block: Ge
   torrent.phase === "running" && !Bitfield.get(torrent.have, piece) &&
   !Picker.isReceived(torrent.picker, block)
 
+/** Notes who writes a block: of one that two have written parts of, nobody knows what the disk holds. */
+const claim = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  block: Geometry.BlockIndex,
+  isWhole: boolean,
+): void => {
+  const writer = torrent.writers.get(block)
+  if (writer !== undefined && writer !== peer.conn) torrent.writers.set(block, State.MIXED)
+  else if (!isWhole) torrent.writers.set(block, peer.conn)
+}
+
 /** Only the first request of an empty pipeline shows the latency: later ones wait behind each other. */
 const sampleLatency = (peer: Peer.Peer, block: Geometry.BlockIndex, turn: State.Turn): void => {
   if (block !== peer.latencyProbe) return
@@ -76,6 +89,7 @@ const answered = (peer: Peer.Peer, block: Geometry.BlockIndex, bytes: number, tu
   peer.incoming = undefined
   peer.owedSince = turn.now
   peer.usefulAt = turn.now
+  peer.exchangedAt = turn.now
   peer.rejects = 0
   if (peer.isSnubbed) {
     peer.isSnubbed = false
@@ -93,6 +107,7 @@ const accepted = (
   block: Geometry.BlockIndex,
   turn: State.Turn,
 ): void => {
+  if (torrent.writers.get(block) === peer.conn) torrent.writers.delete(block)
   for (const other of Picker.received(torrent.picker, block, peer.conn).others) {
     const rival = torrent.peers.get(other)
     if (rival !== undefined) Requests.cancel(torrent, rival, block, turn)
@@ -141,10 +156,28 @@ export const hashed = (
   torrent.writes.delete(piece)
   if (Bytes.equals(digest, pieceHash(torrent.metainfo, piece))) good(torrent, piece, turn)
   else bad(torrent, piece, turn)
+  Blame.judged(torrent, piece)
+}
+
+/** Each block's digest is here: of a bad piece, which may be fetched again now, or of one that is good at last. */
+export const blocksHashed = (
+  torrent: State.Torrent,
+  piece: Geometry.PieceIndex,
+  digests: Bytes.Bytes,
+  turn: State.Turn,
+): void => {
+  if (torrent.phase !== "running") return
+  if (Blame.blocksHashed(torrent, piece, digests, turn)) release(torrent, piece, turn)
+}
+
+/** The blocks of a bad piece are free again. */
+const release = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
+  Picker.failed(torrent.picker, piece)
+  turn.refillAll = true
 }
 
 const good = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
-  Blame.pieceWasGood(torrent, piece)
+  Blame.pieceWasGood(torrent, piece, turn)
   Picker.verified(torrent.picker, piece)
   Bitfield.set(torrent.have, piece)
   if (Bitfield.get(torrent.wanted, piece)) {
@@ -169,13 +202,13 @@ const bad = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Tur
     }
   }
   const suspects = Blame.suspects(torrent, piece)
-  Picker.failed(torrent.picker, piece)
-  turn.refillAll = true
   turn.out.push({
     _tag: "Emit",
     torrent: torrent.id,
     event: { _tag: "PieceFailed", piece, suspects: suspects.peers.map((peer) => peer.address) },
   })
-  const { culprits, reason } = Blame.pieceWasBad(suspects)
-  for (const culprit of culprits) Connections.ban(torrent, culprit, turn, reason)
+  // Held back until its blocks are hashed: what is fetched again would be written over what has to be looked at.
+  if (suspects.isShared) Blame.inspect(torrent, piece, turn)
+  else release(torrent, piece, turn)
+  Blame.pieceWasBad(torrent, suspects, turn)
 }

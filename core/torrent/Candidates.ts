@@ -6,6 +6,7 @@
  *               connecting ─────────failed───────────┤
  *                    │                               │
  *               connected ───────disconnected────────┘          excluded: ourselves, never dialled
+ *                                                               shelved: a seed, while we seed
  *
  * Ready and resting candidates stand in heaps, so that no call looks through thousands of addresses.
  */
@@ -42,7 +43,7 @@ const USER_REST_MS: Millis = 5 * SECOND
 const MAX_USER_REST_MS: Millis = MINUTE
 
 /** What no connection means for a candidate, and what one does. */
-type Status = "ready" | "resting" | "connecting" | "connected" | "excluded"
+type Status = "ready" | "resting" | "connecting" | "connected" | "excluded" | "shelved"
 
 interface Candidate {
   /** Its number in the heaps. */
@@ -52,6 +53,8 @@ interface Candidate {
   status: Status
   /** In a row. */
   failures: number
+  /** It had everything when we last saw it. */
+  isSeed: boolean
   /** Drawn once: the order among equals, in which neither dialling nor dropping favours who came first. */
   readonly luck: number
 }
@@ -70,6 +73,8 @@ export interface Candidates {
   readonly spare: Deadlines.Deadlines
   /** Hosts, oldest ban first. */
   readonly banned: Set<string>
+  /** We have all we want: a seed is not worth a dial. */
+  isSeeding: boolean
   nextId: number
 }
 
@@ -81,6 +86,7 @@ export const make = (): Candidates => ({
   resting: Deadlines.make(),
   spare: Deadlines.make(),
   banned: new Set(),
+  isSeeding: false,
   nextId: 0,
 })
 
@@ -113,7 +119,7 @@ export const add = (
   if (isHearsay(source) && ids.size >= MAX_HEARSAY_PORTS) return false
   const id = candidates.nextId++
   const luck = Rng.next(rng)
-  const candidate: Candidate = { id, address, source, status: "ready", failures: 0, luck }
+  const candidate: Candidate = { id, address, source, status: "ready", failures: 0, isSeed: false, luck }
   candidates.byAddress.set(Address.format(address), candidate)
   candidates.byId.set(id, candidate)
   candidates.byHost.set(address.host, ids.add(id))
@@ -164,6 +170,30 @@ export const disconnected = (
     rest(candidates, candidate, now)
   })
 
+/** The peer there has everything. */
+export const markSeed = (candidates: Candidates, address: Address.Address): void =>
+  change(candidates, address, (candidate) => {
+    candidate.isSeed = true
+  })
+
+/** From now on known seeds are left alone: we have all we want. */
+export const seeding = (candidates: Candidates): void => {
+  candidates.isSeeding = true
+  for (const candidate of candidates.byId.values()) {
+    if (candidate.isSeed) enter(candidates, candidate, candidate.status)
+  }
+}
+
+/** Turned out to be ourselves, or was banned where bans go by address: neither dialled nor welcome. */
+export const isExcluded = (candidates: Candidates, address: Address.Address): boolean =>
+  candidates.byAddress.get(Address.format(address))?.status === "excluded"
+
+/** Some connection, open or being dialled, counts for this address. */
+export const isInUse = (candidates: Candidates, address: Address.Address): boolean => {
+  const status = candidates.byAddress.get(Address.format(address))?.status
+  return status === "connecting" || status === "connected"
+}
+
 /** Never dials this host again, on whatever port; forgets its addresses. */
 export const ban = (candidates: Candidates, { host }: Pick<Address.Address, "host">): void => {
   for (const id of [...candidates.byHost.get(host) ?? []]) drop(candidates, id)
@@ -198,12 +228,14 @@ const rest = (candidates: Candidates, candidate: Candidate, now: Millis): void =
     (isUsers ? USER_REST_MS : REST_MS) * 2 ** doublings,
   )
   enter(candidates, candidate, "resting")
-  Deadlines.set(candidates.resting, candidate.id, now + restMs)
+  if (candidate.status === "resting") Deadlines.set(candidates.resting, candidate.id, now + restMs)
 }
 
-/** Gives a candidate its new state and its place in the heaps that go with it. */
-const enter = (candidates: Candidates, candidate: Candidate, status: Status): void => {
-  const { failures, id, luck, source } = candidate
+/** Gives a candidate its new state and its place in the heaps that go with it. A seed that nobody needs is shelved. */
+const enter = (candidates: Candidates, candidate: Candidate, next: Status): void => {
+  const { failures, id, isSeed, luck, source } = candidate
+  const isFree = next === "ready" || next === "resting"
+  const status = isFree && isSeed && candidates.isSeeding ? "shelved" : next
   candidate.status = status
   const isInUse = status === "connecting" || status === "connected"
   const fewFailures = Math.min(failures, 255)

@@ -12,8 +12,11 @@ import type { ConnId, TorrentId } from "./Input.ts"
 export type Command =
   /** Open a TCP connection; answered by `ConnOpened` or `ConnFailed`. */
   | { readonly _tag: "Dial"; readonly torrent: TorrentId; readonly conn: ConnId; readonly address: Address }
-  /** Queue these bytes on a connection. Dropped if it is gone; `ConnClosed` will say so or has said so. */
-  | { readonly _tag: "Send"; readonly conn: ConnId; readonly bytes: Bytes }
+  /**
+   * Queue these bytes on a connection, in this order: at most one for each connection and step. A block's payload stands
+   * in it as it was read. Dropped if the connection is gone; `ConnClosed` will say so or has said so.
+   */
+  | { readonly _tag: "Send"; readonly conn: ConnId; readonly chunks: ReadonlyArray<Bytes> }
   /** Close a connection. No input follows. */
   | { readonly _tag: "Close"; readonly conn: ConnId }
   /** Write a part of a piece; `begin` counts from the start of the piece. Bytes written come back as `Written`. */
@@ -24,6 +27,17 @@ export type Command =
     readonly begin: number
     readonly bytes: Bytes
   }
+  /** Read a block for a peer; answered by `BlockRead` or `ReadFailed`. May be dropped if the connection is gone. */
+  | {
+    readonly _tag: "Read"
+    readonly torrent: TorrentId
+    readonly conn: ConnId
+    readonly piece: PieceIndex
+    readonly begin: number
+    readonly length: number
+  }
+  /** Hash each block of a piece as it stands on the disk; answered by `BlocksHashed`. */
+  | { readonly _tag: "HashBlocks"; readonly torrent: TorrentId; readonly piece: PieceIndex }
   /** Hash a piece as it stands on the disk; answered by `PieceHashed`. */
   | { readonly _tag: "Hash"; readonly torrent: TorrentId; readonly piece: PieceIndex }
   /** Ask a tracker; answered by `Announced` or `AnnounceFailed`. */

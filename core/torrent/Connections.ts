@@ -1,108 +1,23 @@
-/** Peers come and go: dialling candidates, greeting, and giving everything back when a connection ends. */
+/** Connections end: everything is given back, and who is to blame is not let in again. */
 import * as Address from "../base/Address.ts"
-import * as Bytes from "../base/Bytes.ts"
 import * as Deadlines from "../base/Deadlines.ts"
-import { type Millis, NEVER } from "../base/Time.ts"
-import * as Encoder from "../wire/Encoder.ts"
-import * as Extended from "../wire/Extended.ts"
-import * as Message from "../wire/Message.ts"
-import * as PeerId from "../wire/PeerId.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import type { ConnId } from "./Input.ts"
-import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
+import * as SmartBan from "./SmartBan.ts"
 import * as State from "./State.ts"
+import * as SuperSeed from "./SuperSeed.ts"
 
-/** What we say that we speak, in the handshake's reserved bytes. */
-const FEATURES = { fast: true, extended: true, dht: false }
+/** Who may name peers of a private torrent (BEP 27). */
+const PRIVATE_SOURCES: ReadonlySet<Candidates.Source> = new Set(["tracker", "user", "incoming"])
 
-/** True while another peer would be of use. */
-const wantsPeers = (torrent: State.Torrent): boolean =>
-  torrent.phase === "running" && !State.isComplete(torrent) && torrent.peers.size < torrent.maxPeers
-
-/** When the next candidate may be dialled. */
-export const nextDialAt = (torrent: State.Torrent, now: Millis): Millis =>
-  wantsPeers(torrent) && torrent.halfOpen < Limits.MAX_HALF_OPEN
-    ? Candidates.nextDialAt(torrent.candidates, now)
-    : NEVER
-
-/** Dials as many candidates as there is room for. */
-export const dial = (torrent: State.Torrent, turn: State.Turn): void => {
-  while (wantsPeers(torrent) && torrent.halfOpen < Limits.MAX_HALF_OPEN) {
-    const address = Candidates.next(torrent.candidates, turn.now)
-    if (address === undefined) return
-    Candidates.connecting(torrent.candidates, address)
-    const conn = torrent.local.nextConn++
-    const peer = Peer.make(conn, address, torrent.metainfo.geometry, turn.now)
-    torrent.peers.set(conn, peer)
-    torrent.halfOpen++
-    Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
-    turn.out.push({ _tag: "Dial", torrent: torrent.id, conn, address })
-  }
-}
-
-/** The dial succeeded: we speak first (BEP 3). */
-export const opened = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
-  torrent.halfOpen--
-  peer.phase = "handshaking"
-  peer.lastReceivedAt = turn.now
-  Candidates.connected(torrent.candidates, peer.address)
-  Encoder.handshake(peer.encoder, {
-    infoHash: torrent.metainfo.infoHashBytes,
-    peerId: torrent.local.peerId,
-    features: FEATURES,
-  })
-  turn.touched.add(peer)
-  Deadlines.set(torrent.timers, peer.conn, turn.now + Limits.HANDSHAKE_TIMEOUT)
-}
-
-/** The peer's handshake is here. Returns why the connection must end, if it must. */
-export const greeted = (
-  torrent: State.Torrent,
-  peer: Peer.Peer,
-  handshake: Message.Handshake,
-  turn: State.Turn,
-): string | undefined => {
-  if (!Bytes.equals(handshake.infoHash, torrent.metainfo.infoHashBytes)) return "it serves another torrent"
-  if (Bytes.equals(handshake.peerId, torrent.local.peerId)) {
-    Candidates.exclude(torrent.candidates, peer.address)
-    return "it is ourselves"
-  }
-  const peerId = Bytes.toLatin1(handshake.peerId)
-  for (const other of torrent.peers.values()) {
-    if (other.peerId === peerId && other !== peer) return "it is connected already"
-  }
-  peer.phase = "ready"
-  peer.peerId = peerId
-  peer.client = PeerId.clientName(handshake.peerId)
-  peer.supportsFast = handshake.features.fast
-  peer.usefulAt = turn.now
-  Deadlines.set(torrent.timers, peer.conn, Peer.nextWake(peer))
-  introduce(torrent, peer, handshake.features.extended)
-  turn.touched.add(peer)
-  turn.out.push({
-    _tag: "Emit",
-    torrent: torrent.id,
-    event: { _tag: "PeerConnected", address: peer.address, client: peer.client },
-  })
-  return undefined
-}
-
-/** What we have, as the first message (BEP 3, BEP 6), and what we can do (BEP 10). */
-const introduce = (torrent: State.Torrent, peer: Peer.Peer, extended: boolean): void => {
-  if (peer.supportsFast && Bitfield.isEmpty(torrent.have)) Encoder.haveNone(peer.encoder)
-  else if (peer.supportsFast && Bitfield.isFull(torrent.have)) Encoder.haveAll(peer.encoder)
-  else if (!Bitfield.isEmpty(torrent.have)) Encoder.bitfield(peer.encoder, torrent.have.bytes)
-  if (!extended) return
-  const hello = Extended.encodeHandshake({
-    messages: new Map(),
-    clientVersion: torrent.local.clientName,
-    listenPort: torrent.local.port,
-    reqq: Limits.DEFAULT_REQQ,
-  })
-  Encoder.extended(peer.encoder, Extended.HANDSHAKE_ID, hello)
+/** Ends a connection on which nothing will ever be asked for, in either direction (BEP 21). */
+export const closeIfPointless = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
+  if (peer.phase !== "ready" || !State.isComplete(torrent) || !Peer.isDone(peer)) return
+  const haveAll = Bitfield.isFull(torrent.have) && Bitfield.isFull(peer.has)
+  close(torrent, peer, turn, haveAll ? "both have everything" : "neither side wants anything more")
 }
 
 /** Ends a connection from our side, for a reason that people may read. */
@@ -117,19 +32,29 @@ export const gone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, 
   if (peer.isSeed) Picker.removeSeed(torrent.picker)
   else Picker.removePeer(torrent.picker, peer.has)
   torrent.peers.delete(peer.conn)
+  torrent.local.load.connections--
+  if (torrent.superSeed !== undefined) SuperSeed.left(torrent.superSeed, peer.conn)
+  torrent.serving.delete(peer.conn)
+  if (!peer.amChoking) torrent.choking.hasNews = true
   turn.touched.delete(peer)
   Deadlines.remove(torrent.timers, peer.conn)
-  if (peer.phase === "dialling") torrent.halfOpen--
-  if (peer.phase === "ready") {
-    Candidates.disconnected(torrent.candidates, peer.address, turn.now, peer.downloadRate.totalBytes > 0)
-    turn.out.push({
-      _tag: "Emit",
-      torrent: torrent.id,
-      event: { _tag: "PeerDisconnected", address: peer.address, reason },
-    })
-  } else {
-    Candidates.failed(torrent.candidates, peer.address, turn.now)
+  if (peer.phase === "dialling") {
+    torrent.halfOpen--
+    torrent.local.load.halfOpen--
   }
+  const wasUseful = peer.downloadRate.totalBytes + peer.uploadRate.totalBytes > 0
+  if (wasUseful) SmartBan.departed(torrent.smartBan, senderOf(peer))
+  if (peer.listening !== undefined) {
+    if (Peer.isDone(peer)) Candidates.markSeed(torrent.candidates, peer.listening)
+    if (peer.phase !== "ready") Candidates.failed(torrent.candidates, peer.listening, turn.now)
+    else Candidates.disconnected(torrent.candidates, peer.listening, turn.now, wasUseful)
+  }
+  if (peer.phase !== "ready") return
+  turn.out.push({
+    _tag: "Emit",
+    torrent: torrent.id,
+    event: { _tag: "PeerDisconnected", address: peer.address, reason },
+  })
 }
 
 /** Takes back every request of a peer, so that others may fetch those blocks; late answers are still welcome. */
@@ -142,17 +67,37 @@ export const releaseRequests = (torrent: State.Torrent, peer: Peer.Peer, turn: S
   turn.refillAll = true
 }
 
-/** Drops the connection and never dials that host again. */
-export const ban = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, reason: string): void => {
-  // Every program of this machine shares the loopback host: only there the port tells who it was.
-  if (Address.isLoopback(peer.address)) Candidates.exclude(torrent.candidates, peer.address)
-  else Candidates.ban(torrent.candidates, peer.address)
-  turn.out.push({
-    _tag: "Emit",
-    torrent: torrent.id,
-    event: { _tag: "PeerBanned", address: peer.address, reason },
-  })
-  close(torrent, peer, turn, reason)
+/** Who is to blame for what this peer sent, even after it has gone. */
+export const senderOf = (peer: Peer.Peer): SmartBan.Sender => ({
+  conn: peer.conn,
+  address: peer.listening ?? peer.address,
+})
+
+/** Every program of this machine shares the loopback host: only there the port tells who it was. */
+const isBanned = ({ candidates }: State.Torrent, address: Address.Address): boolean =>
+  Address.isLoopback(address)
+    ? Candidates.isExcluded(candidates, address)
+    : Candidates.isBanned(candidates, address.host)
+
+/** Drops every connection with that peer's host, and neither dials nor accepts it again. */
+export const ban = (
+  torrent: State.Torrent,
+  peer: SmartBan.Sender,
+  turn: State.Turn,
+  reason: string,
+): void => {
+  const { address, conn } = peer
+  if (isBanned(torrent, address)) return
+  if (Address.isLoopback(address)) {
+    Candidates.add(torrent.candidates, address, "incoming", torrent.rng)
+    Candidates.exclude(torrent.candidates, address)
+  } else Candidates.ban(torrent.candidates, address)
+  turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "PeerBanned", address, reason } })
+  for (const other of [...torrent.peers.values()]) {
+    const isSame = other.conn === conn ||
+      (other.address.host === address.host && Candidates.isBanned(torrent.candidates, address.host))
+    if (isSame) close(torrent, other, turn, reason)
+  }
 }
 
 /** Adds addresses that somebody told us. */
@@ -161,6 +106,8 @@ export const found = (
   addresses: ReadonlyArray<Address.Address>,
   source: Candidates.Source,
 ): void => {
+  // Nobody but the tracker of a private torrent says who takes part in it (BEP 27); who comes to us heard it there.
+  if (torrent.metainfo.isPrivate && !PRIVATE_SOURCES.has(source)) return
   for (const address of addresses) Candidates.add(torrent.candidates, address, source, torrent.rng)
 }
 

@@ -2,6 +2,7 @@
 import type { Address } from "../base/Address.ts"
 import type { Millis } from "../base/Time.ts"
 import type { PieceIndex } from "../metainfo/Geometry.ts"
+import type { Reason } from "./Choker.ts"
 
 export type Event =
   | { readonly _tag: "PieceVerified"; readonly piece: PieceIndex }
@@ -12,8 +13,14 @@ export type Event =
   | { readonly _tag: "PeerDisconnected"; readonly address: Address; readonly reason: string }
   /** The address will not be dialled again. */
   | { readonly _tag: "PeerBanned"; readonly address: Address; readonly reason: string }
-  /** The peer has sent nothing that we asked for, for too long; others may now fetch those blocks. */
-  | { readonly _tag: "PeerSnubbed"; readonly address: Address }
+  /** The peer does not send what we ask for; others may now fetch those blocks. */
+  | { readonly _tag: "PeerSnubbed"; readonly address: Address; readonly reason: string }
+  /** The peer may download from us from now on, and why. */
+  | { readonly _tag: "PeerUnchoked"; readonly address: Address; readonly reason: Reason }
+  /** The peer may not download from us any more, and why. */
+  | { readonly _tag: "PeerChoked"; readonly address: Address; readonly reason: Reason }
+  /** As much has been given back as the user asked for, or for as long. */
+  | { readonly _tag: "SeedGoalReached"; readonly goal: "ratio" | "time" }
   | {
     readonly _tag: "TrackerAnnounced"
     readonly url: string
@@ -21,6 +28,8 @@ export type Event =
     readonly seeders: number | undefined
     readonly leechers: number | undefined
     readonly warning: string | undefined
+    /** Our address, as the tracker sees it (BEP 24). */
+    readonly externalIp: string | undefined
   }
   | {
     readonly _tag: "TrackerFailed"

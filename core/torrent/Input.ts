@@ -8,7 +8,10 @@ import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
 /** A torrent's number in one client, given by the shell. */
 export type TorrentId = number
 
-/** A connection's number in one client, given by the core when it asks to dial. Never reused. */
+/**
+ * A connection's number in one client, never reused: positive where the core gave it when it asked to dial, negative
+ * (-1, -2, …) where the shell gave it to one that it accepted.
+ */
 export type ConnId = number
 
 /** Where an address came from: it decides how it is trusted and how patiently it is dialled. */
@@ -39,6 +42,36 @@ export type Input =
   | { readonly _tag: "ConnClosed"; readonly now: Millis; readonly conn: ConnId; readonly reason: CloseReason }
   /** So many bytes of `Write` commands for this piece have reached the disk. */
   | { readonly _tag: "Written"; readonly now: Millis; readonly piece: PieceIndex; readonly bytes: number }
+  /** A connection's unsent bytes have grown beyond what is worth queueing: nothing more is read for it. */
+  | { readonly _tag: "ConnCongested"; readonly now: Millis; readonly conn: ConnId }
+  /** They have gone out again. */
+  | { readonly _tag: "ConnDrained"; readonly now: Millis; readonly conn: ConnId }
+  /** Answers `Read`. Who pushes this leaves `bytes` to the core, which passes them on in a `Send`. */
+  | {
+    readonly _tag: "BlockRead"
+    readonly now: Millis
+    readonly conn: ConnId
+    readonly piece: PieceIndex
+    readonly begin: number
+    readonly bytes: Bytes
+  }
+  /** Answers `Read`: the data that was verified once is not there any more, and the torrent fails. */
+  | {
+    readonly _tag: "ReadFailed"
+    readonly now: Millis
+    readonly conn: ConnId
+    readonly piece: PieceIndex
+    readonly begin: number
+    readonly reason: string
+    readonly message: string
+  }
+  /** Answers `HashBlocks`: 20 bytes of SHA-1 for each block of the piece, in order, as it stands on the disk. */
+  | {
+    readonly _tag: "BlocksHashed"
+    readonly now: Millis
+    readonly piece: PieceIndex
+    readonly digests: Bytes
+  }
   /** Answers `Hash`: SHA-1 of the piece as it stands on the disk. */
   | { readonly _tag: "PieceHashed"; readonly now: Millis; readonly piece: PieceIndex; readonly digest: Bytes }
   /** A write or a hash could not be done: the torrent fails, its data stays as it is. */

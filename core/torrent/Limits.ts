@@ -28,14 +28,32 @@ export const USELESS_TIMEOUT = 5 * MINUTE
 /** Requests that a peer takes at a time when it doesn't say (BEP 10 `reqq`; the common default). */
 export const DEFAULT_REQQ = 250
 
+/** Refusals without a block between them, beyond which a peer doesn't listen: four times what a choke may cross on its way. */
+export const MAX_REFUSALS = 4 * DEFAULT_REQQ
+
+/** Blocks that are read ahead for one peer: half a megabyte keeps the disk busy while a fast line empties its buffers. */
+export const MAX_READS_AHEAD = 32
+
+/** Pieces granted to a newcomer that we choke (BEP 6 suggests about ten; libtorrent: 5). */
+export const ALLOWED_FAST_PIECES = 5
+
+/** In all: with large pieces, what is given without regard to merit must not grow with them. */
+export const ALLOWED_FAST_BYTES = 4 * 1024 * 1024
+
 /** More than this many outstanding requests gain nothing: 32 MiB in flight fill 2.5 Gbit/s at 100 ms. */
 export const MAX_PIPELINE = 2_000
 
 /** Fewer than this leave a peer idle between a block and our next request. */
 export const MIN_PIPELINE = 4
 
-/** Connections that are being dialled at the same time: home routers drop bursts of SYNs. */
+/** Connections that one torrent dials at the same time: home routers drop bursts of SYNs. */
 export const MAX_HALF_OPEN = 30
+
+/** Those that all torrents dial at the same time, for the same reason. */
+export const MAX_HALF_OPEN_OVERALL = 60
+
+/** Connections of all torrents together, unless the user says otherwise: well below the 1,024 files of a usual limit. */
+export const MAX_CONNECTIONS = 500
 
 /** Below this many known addresses and connections a tracker may be asked again before its interval. */
 export const STARVED_BELOW = 5

@@ -1,18 +1,22 @@
 /** What each message of a peer means to a torrent. A broken rule is a value that ends the connection, never a throw. */
 import * as Geometry from "../metainfo/Geometry.ts"
 import * as Decoder from "../wire/Decoder.ts"
-import * as Encoder from "../wire/Encoder.ts"
 import * as Extended from "../wire/Extended.ts"
+import * as UploadOnly from "../wire/ExtendedUploadOnly.ts"
 import type * as Message from "../wire/Message.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blocks from "./Blocks.ts"
+import * as Choking from "./Choking.ts"
 import * as Connections from "./Connections.ts"
+import * as Introductions from "./Introductions.ts"
 import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Requests from "./Requests.ts"
 import type * as State from "./State.ts"
+import * as SuperSeed from "./SuperSeed.ts"
 import * as Timers from "./Timers.ts"
+import * as Uploads from "./Uploads.ts"
 
 /** Suggested or allowed-fast pieces remembered of one peer: more is no help but memory (BEP 6 suggests about ten). */
 const MAX_HINTS = 100
@@ -20,11 +24,13 @@ const MAX_HINTS = 100
 /** One socket read: every message in it is taken in before anything is decided. */
 export const read = (torrent: State.Torrent, peer: Peer.Peer, bytes: Uint8Array, turn: State.Turn): void => {
   peer.lastReceivedAt = turn.now
+  // Ourselves, at the other end of a connection: nothing to be learned.
+  if (Peer.isMirror(peer)) return
   for (const item of Decoder.decode(peer.decoder, bytes)) {
     const fault = handle(torrent, peer, item, turn)
     if (fault !== undefined) return Connections.close(torrent, peer, turn, `protocol error: ${fault}`)
-    // A verdict on bad data may have ended this very connection.
-    if (!torrent.peers.has(peer.conn)) return
+    // A verdict on bad data, or another connection to the same peer, may have ended this very connection.
+    if (!torrent.peers.has(peer.conn) || Peer.isMirror(peer)) return
   }
 }
 
@@ -39,7 +45,7 @@ const handle = (
     case "Fragment":
       return Blocks.fragment(torrent, peer, item, turn)
     case "Handshake":
-      return Connections.greeted(torrent, peer, item, turn)
+      return Introductions.greeted(torrent, peer, item, turn)
     case "Violation":
       return `${item.reason} (${item.section})`
     case "Choke":
@@ -48,7 +54,7 @@ const handle = (
       return unchoke(peer, turn)
     case "Interested":
     case "NotInterested":
-      peer.isInterested = item._tag === "Interested"
+      Choking.interestChanged(torrent, peer, item._tag === "Interested")
       peer.usefulAt = turn.now
       return undefined
     case "Have":
@@ -58,7 +64,7 @@ const handle = (
     case "HaveAll":
       return haveAll(torrent, peer, turn)
     case "HaveNone":
-      return peer.supportsFast ? firstWord(peer) : "have_none without the fast extension (BEP 6)"
+      return haveNone(torrent, peer, turn)
     case "Suggest":
       return hint(torrent, peer, peer.suggested, item.piece)
     case "AllowedFast":
@@ -67,11 +73,13 @@ const handle = (
     case "Reject":
       return reject(torrent, peer, item, turn)
     case "Request":
-      return refuse(torrent, peer, item, turn)
-    case "Extended":
-      return extended(peer, item)
-    case "KeepAlive":
+      return Uploads.request(torrent, peer, item, turn)
     case "Cancel":
+      Uploads.cancel(torrent, peer, item, turn)
+      return undefined
+    case "Extended":
+      return extended(torrent, peer, item, turn)
+    case "KeepAlive":
     case "Port":
     case "Unknown":
       return undefined
@@ -112,8 +120,17 @@ const bitfield = (
   if (Bitfield.isFull(bits.value)) return becameSeed(torrent, peer, turn)
   Bitfield.assign(peer.has, bits.value)
   Picker.addPeer(torrent.picker, peer.has)
+  if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
   Requests.updateInterest(torrent, peer, turn)
+  Uploads.grant(torrent, peer, turn)
   return undefined
+}
+
+const haveNone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
+  if (!peer.supportsFast) return "have_none without the fast extension (BEP 6)"
+  const fault = firstWord(peer)
+  if (fault === undefined) Uploads.grant(torrent, peer, turn)
+  return fault
 }
 
 const haveAll = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
@@ -125,6 +142,8 @@ const becameSeed = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): 
   peer.isSeed = true
   Bitfield.fill(peer.has)
   Picker.addSeed(torrent.picker)
+  if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
+  turn.touched.add(peer)
   Requests.updateInterest(torrent, peer, turn)
 }
 
@@ -140,6 +159,7 @@ const have = (
   if (Bitfield.get(peer.has, piece)) return undefined
   Bitfield.set(peer.has, piece)
   Picker.addHave(torrent.picker, piece)
+  if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
   Requests.updateInterest(torrent, peer, turn)
   turn.touched.add(peer)
   return undefined
@@ -175,35 +195,44 @@ const reject = (
     peer.allowedFast.delete(Geometry.blockPiece(geometry, block))
     turn.refillAll = true
     // Asking again for what was just refused would go on at the speed of the line.
-    if (!peer.isChoking && ++peer.rejects >= Limits.MAX_REJECTS) Timers.snub(torrent, peer, turn)
+    if (!peer.isChoking && ++peer.rejects >= Limits.MAX_REJECTS) {
+      Timers.snub(torrent, peer, turn, "it refuses one request after another")
+    }
   }
   return undefined
 }
 
-/** We choke everybody: with the fast extension a request gets its refusal, without it none is owed. */
-const refuse = (
+const extended = (
   torrent: State.Torrent,
   peer: Peer.Peer,
-  item: Message.Request,
+  item: Message.Extended,
   turn: State.Turn,
 ): string | undefined => {
-  const { geometry } = torrent.metainfo
-  const piece = Geometry.pieceIndex(geometry, item.piece)
-  if (piece === undefined || item.length === 0 || item.length > Geometry.BLOCK_BYTES) {
-    return "a request out of range"
+  if (item.id === UploadOnly.OUR_ID) {
+    setUploadOnly(torrent, peer, UploadOnly.decode(item.payload), turn)
+    return undefined
   }
-  if (item.begin + item.length > Geometry.pieceLength(geometry, piece)) return "a request beyond its piece"
-  if (!peer.supportsFast) return undefined
-  Encoder.reject(peer.encoder, item.piece, item.begin, item.length)
-  turn.touched.add(peer)
-  return undefined
-}
-
-const extended = (peer: Peer.Peer, item: Message.Extended): string | undefined => {
   if (item.id !== Extended.HANDSHAKE_ID) return undefined
   const hello = Extended.decodeHandshake(item.payload)
   if (!hello.ok) return "an extended handshake that is no dictionary (BEP 10)"
-  if (hello.value.reqq !== undefined) peer.reqq = hello.value.reqq
-  if (hello.value.clientVersion !== undefined) peer.client = hello.value.clientVersion
+  const { clientVersion, listenPort, messages, reqq, uploadOnly } = hello.value
+  if (reqq !== undefined) peer.reqq = reqq
+  if (clientVersion !== undefined) peer.client = clientVersion
+  peer.uploadOnlyId = messages.get(UploadOnly.NAME) ?? peer.uploadOnlyId
+  setUploadOnly(torrent, peer, uploadOnly, turn)
+  if (listenPort !== undefined) Introductions.learnPort(torrent, peer, listenPort, turn)
   return undefined
+}
+
+/** The peer wants nothing more, or something again (BEP 21). */
+const setUploadOnly = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  isUploadOnly: boolean | undefined,
+  turn: State.Turn,
+): void => {
+  if (isUploadOnly === undefined || isUploadOnly === peer.isUploadOnly) return
+  peer.isUploadOnly = isUploadOnly
+  torrent.choking.hasNews = true
+  turn.touched.add(peer)
 }

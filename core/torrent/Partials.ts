@@ -11,7 +11,7 @@
 import { assert } from "../base/Assert.ts"
 import type { PieceIndex } from "../metainfo/Geometry.ts"
 
-/** A connection's number; never negative. */
+/** A connection's number, of either sign, but none of the two below. */
 export type PeerKey = number
 
 /**
@@ -20,8 +20,9 @@ export type PeerKey = number
  */
 export const MAX_REQUESTERS = 2
 
-const NOBODY = -1
-const RECEIVED = -2
+// Small integers, so that `asked` stays an array of them; no client ever accepts so many connections.
+const NOBODY = -(2 ** 30)
+const RECEIVED = NOBODY + 1
 
 export interface PartialPiece {
   readonly piece: PieceIndex
@@ -156,11 +157,15 @@ export const isOrphan = ({ asked, owner }: PartialPiece): boolean => {
   return true
 }
 
+/** Who sent each block of a complete piece, in order. */
+export const senders = ({ asked, blockCount }: PartialPiece): Array<PeerKey> =>
+  Array.from({ length: blockCount }, (_, block) => asked[block * MAX_REQUESTERS]!)
+
 /** The block is requested from this peer. */
 export const ask = (partial: PartialPiece, block: number, peer: PeerKey): void => {
   const { asked } = partial
   const at = block * MAX_REQUESTERS
-  assert(peer >= 0, "a peer's key is not negative")
+  assert(peer > RECEIVED, "a peer's key is no mark of ours")
   if (asked[at] === NOBODY) {
     asked[at] = peer
     takeFree(partial)

@@ -1,8 +1,9 @@
 /**
- * One connection of a torrent, from the dial to its end.
+ * One connection of a torrent, from the dial, or from the handshake of a peer that came to us, to its end.
  *
  *      dialling ──ConnOpened──▶ handshaking ──handshake──▶ ready
- *          │                        │                        │
+ *          │        accepted ──▶    │    └── our own ──▶ mirror
+ *          │                        │                      │
  *          └────────────────────────┴──── failed, closed, violation, time-out ──▶ (removed)
  */
 import type { Address } from "../base/Address.ts"
@@ -12,6 +13,7 @@ import type { BlockIndex, Geometry, PieceIndex } from "../metainfo/Geometry.ts"
 import * as Decoder from "../wire/Decoder.ts"
 import * as Encoder from "../wire/Encoder.ts"
 import * as Bitfield from "./Bitfield.ts"
+import type * as Choker from "./Choker.ts"
 import type { ConnId } from "./Input.ts"
 import * as Limits from "./Limits.ts"
 import * as Pipeline from "./Pipeline.ts"
@@ -19,8 +21,14 @@ import * as Pipeline from "./Pipeline.ts"
 /** Mutable, owned by its torrent. */
 export interface Peer {
   readonly conn: ConnId
+  /** Where the connection leads to; of a peer that came to us the port is of no further use. */
   readonly address: Address
-  phase: "dialling" | "handshaking" | "ready"
+  /** The peer connected to us. */
+  readonly isIncoming: boolean
+  /** Where the peer can be dialled, and the candidate that this connection counts for; `undefined`: not known. */
+  listening: Address | undefined
+  /** `mirror`: ourselves, at the end that was dialled; the other end, which knows the address, is to close it. */
+  phase: "dialling" | "handshaking" | "ready" | "mirror"
   readonly decoder: Decoder.Decoder
   /** What this step has to say to the peer; sent as one write at the end of the step. */
   readonly encoder: Encoder.Encoder
@@ -40,6 +48,33 @@ export interface Peer {
   isInterested: boolean
   /** We have told the peer that we are interested. */
   amInterested: boolean
+  /** We choke the peer. */
+  amChoking: boolean
+  /** It owes its slot to luck. */
+  isOptimistic: boolean
+  /** Why the choker chokes it or doesn't; `undefined` until it has looked at it. */
+  reason: Choker.Reason | undefined
+  /** When we last unchoked it; -Infinity: never. */
+  lastUnchokedAt: Millis
+  /** What `uploadRate` had counted then. */
+  uploadedAtUnchoke: number
+  /** It wants nothing, though it may not have everything (BEP 21). */
+  isUploadOnly: boolean
+  /** The number that the peer gave the message `upload_only` (BEP 10); 0: it takes none. */
+  uploadOnlyId: number
+  /** Blocks that the peer has asked for and we have not begun to read, oldest first: offset in the torrent → bytes. */
+  readonly asked: Map<number, number>
+  /** Those that are being read for it. */
+  readonly reading: Map<number, number>
+  /** Reads that the disk has not answered, those for requests taken back meanwhile included. */
+  readsInFlight: number
+  /** More is waiting to be sent on its connection than is of use. */
+  isCongested: boolean
+  /** Requests that we refused, since it was last unchoked or sent a block. */
+  refusals: number
+  /** Pieces that it may have while we choke it (BEP 6), and the bytes of them that are left. */
+  readonly granted: Set<PieceIndex>
+  grantedBytes: number
   /** Requests the peer takes at a time (BEP 10 `reqq`). */
   reqq: number
   /** Blocks asked for and not yet here, with the time of asking; oldest first. */
@@ -67,19 +102,34 @@ export interface Peer {
   /** Requests refused in a row. */
   rejects: number
   readonly startedAt: Millis
+  /** When the handshake was done. */
+  connectedAt: Millis
   lastReceivedAt: Millis
   lastSentAt: Millis
   /** When the peer last sent a block, or when it came to owe us one. */
   owedSince: Millis
   /** When either side last wanted something from the other. */
   usefulAt: Millis
+  /** When payload last went either way; -Infinity: never. */
+  exchangedAt: Millis
+  /** Payload, as in `uploadRate`. */
   readonly downloadRate: Rate.Rate
+  readonly uploadRate: Rate.Rate
 }
 
-export const make = (conn: ConnId, address: Address, geometry: Geometry, now: Millis): Peer => ({
+/** A connection that is being dialled, or one whose handshake has begun to come in. */
+export const make = (
+  conn: ConnId,
+  address: Address,
+  isIncoming: boolean,
+  geometry: Geometry,
+  now: Millis,
+): Peer => ({
   conn,
   address,
-  phase: "dialling",
+  isIncoming,
+  listening: isIncoming ? undefined : address,
+  phase: isIncoming ? "handshaking" : "dialling",
   decoder: Decoder.make({ maxMessageBytes: Limits.MAX_MESSAGE_BYTES + Math.ceil(geometry.pieceCount / 8) }),
   encoder: Encoder.make(),
   client: "",
@@ -91,6 +141,20 @@ export const make = (conn: ConnId, address: Address, geometry: Geometry, now: Mi
   isChoking: true,
   isInterested: false,
   amInterested: false,
+  amChoking: true,
+  isOptimistic: false,
+  reason: undefined,
+  lastUnchokedAt: -Infinity,
+  uploadedAtUnchoke: 0,
+  isUploadOnly: false,
+  uploadOnlyId: 0,
+  asked: new Map(),
+  reading: new Map(),
+  readsInFlight: 0,
+  isCongested: false,
+  refusals: 0,
+  granted: new Set(),
+  grantedBytes: 0,
   reqq: Limits.DEFAULT_REQQ,
   requests: new Map(),
   forgotten: new Map(),
@@ -107,12 +171,26 @@ export const make = (conn: ConnId, address: Address, geometry: Geometry, now: Mi
   resumedAt: now,
   rejects: 0,
   startedAt: now,
+  connectedAt: now,
   lastReceivedAt: now,
   lastSentAt: now,
   owedSince: now,
   usefulAt: now,
+  exchangedAt: -Infinity,
   downloadRate: Rate.make(now),
+  uploadRate: Rate.make(now),
 })
+
+/** Those of them whose handshake is done. */
+export const ready = function* (peers: ReadonlyMap<ConnId, Peer>): Generator<Peer> {
+  for (const peer of peers.values()) if (peer.phase === "ready") yield peer
+}
+
+/** The other end of the connection is ours, too. */
+export const isMirror = (peer: Peer): boolean => peer.phase === "mirror"
+
+/** It downloads nothing more: it has everything, or all that it wants (BEP 21). */
+export const isDone = (peer: Peer): boolean => peer.isUploadOnly || Bitfield.isFull(peer.has)
 
 /** Takes a request back; its answer may be on its way all the same. The oldest such expectation is dropped first. */
 export const forget = (peer: Peer, block: BlockIndex): void => {

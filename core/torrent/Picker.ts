@@ -159,6 +159,13 @@ export const contributors = (picker: Picker, piece: PieceIndex): ReadonlyArray<P
   return partial.peers.slice()
 }
 
+/** Who sent each block of a piece that is complete and neither verified nor failed yet, in order. */
+export const senders = (picker: Picker, piece: PieceIndex): ReadonlyArray<PeerKey> => {
+  const partial = Partials.get(picker.partials, piece)
+  assert(partial !== undefined && Partials.isComplete(partial), "the senders of a complete piece are known")
+  return Partials.senders(partial)
+}
+
 /** The piece is on the disk and its hash is right. Requests for its blocks are forgotten. */
 export const verified = (picker: Picker, piece: PieceIndex): void => {
   if (!Bitfield.set(picker.have, piece)) return

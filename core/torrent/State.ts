@@ -3,18 +3,34 @@ import type { Bytes } from "../base/Bytes.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import * as Rate from "../base/Rate.ts"
 import * as Rng from "../base/Rng.ts"
-import type { Millis } from "../base/Time.ts"
+import { type Millis, NEVER } from "../base/Time.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
-import * as Schedule from "../tracker/Schedule.ts"
+import * as Schedules from "../tracker/Schedules.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
+import type * as Choker from "./Choker.ts"
+import * as Slots from "./choke/Slots.ts"
 import type { Command } from "./Command.ts"
+import type * as Goals from "./Goals.ts"
 import type { ConnId, TorrentId } from "./Input.ts"
 import type { Peer } from "./Peer.ts"
 import * as Picker from "./Picker.ts"
+import * as SmartBan from "./SmartBan.ts"
+import * as SuperSeed from "./SuperSeed.ts"
+import * as Throttle from "./Throttle.ts"
+import * as Turnover from "./Turnover.ts"
 
-/** Who we are, the same for all torrents of a client. Mutable only in the counter of connections. */
+/** The connections of all torrents of a client together. */
+export interface Load {
+  maxConnections: number
+  /** Dialled or accepted, and not ended. Those that have not named a torrent yet are no torrent's. */
+  connections: number
+  /** Of those, being dialled. */
+  halfOpen: number
+}
+
+/** Who we are, the same for all torrents of a client. Mutable only in the counters of connections. */
 export interface Local {
   readonly peerId: Bytes
   /** Announced to trackers: where we listen. */
@@ -24,6 +40,7 @@ export interface Local {
   /** For the extended handshake's `v` (BEP 10). */
   readonly clientName: string
   nextConn: ConnId
+  readonly load: Load
 }
 
 /** What a torrent is asked to do. */
@@ -35,13 +52,62 @@ export interface Options {
   readonly strategy: Picker.Strategy
   readonly maxPeers: number
   readonly seed: number
+  /** Who may download from us while we download, and once we have all we want; and how many at a time. */
+  readonly choker: {
+    readonly leeching: Choker.PolicyName
+    readonly seeding: Choker.PolicyName
+    readonly slots: Slots.Rule
+  }
+  /** `seed`: what is there is all that is wanted, and nothing is ever written. */
+  readonly mode: "download" | "seed"
+  /** If everything is there: show each peer other pieces, until every piece has been seen with somebody else (BEP 16). */
+  readonly superSeed: boolean
+  /** Everything counts, the protocol's own bytes too; 0: unlimited. */
+  readonly maxDownloadRateBytesPerSec: number
+  readonly maxUploadRateBytesPerSec: number
+  /** When seeding has done its part; `undefined`: never. */
+  readonly goals: Goals.Goals
+  /** One tracker of every tier hears of us, instead of the first that answers (BEP 12). */
+  readonly announceToAllTiers: boolean
+  /** Payload of earlier runs, so that the ratio counts them. */
+  readonly uploadedBytes: number
+  readonly downloadedBytes: number
 }
+
+/** What everybody may leave as it is: `{ ...defaults, have, seed }`. */
+export const defaults = {
+  strategy: "rarest",
+  maxPeers: 50,
+  choker: { leeching: "tit-for-tat", seeding: "round-robin", slots: { _tag: "Fixed", slots: 8 } },
+  mode: "download",
+  superSeed: false,
+  maxDownloadRateBytesPerSec: 0,
+  maxUploadRateBytesPerSec: 0,
+  goals: { ratio: undefined, seedMs: undefined },
+  announceToAllTiers: false,
+  uploadedBytes: 0,
+  downloadedBytes: 0,
+} as const satisfies Omit<Options, "have" | "selection" | "seed">
 
 /** Bytes of a piece on their way to the disk; the hash may be asked for once none are. */
 export interface PieceWrites {
   issuedBytes: number
   writtenBytes: number
   isHashing: boolean
+}
+
+/** No connection's number: several have written parts of a block, and none of them can be blamed for it. */
+export const MIXED: ConnId = 0
+
+/** The choker's calendar. */
+export interface Choking {
+  slots: Slots.Slots
+  /** The next round; NEVER while nobody wants anything. */
+  roundAt: Millis
+  /** When somebody was last looked at. */
+  ranAt: Millis
+  /** A slot has fallen free, or somebody wants one: free slots are filled without waiting for the round. */
+  hasNews: boolean
 }
 
 export interface Torrent {
@@ -61,17 +127,40 @@ export interface Torrent {
   /** Peers that are being dialled. */
   halfOpen: number
   readonly candidates: Candidates.Candidates
-  schedule: Schedule.Schedule
+  /** When the next peers may have to go for better ones. */
+  turnoverAt: Millis
+  readonly smartBan: SmartBan.SmartBan
+  /** `undefined`: we seed as anybody does, or don't. */
+  superSeed: SuperSeed.SuperSeed | undefined
+  readonly goals: Goals.Goals
+  /** Since when every wanted piece is verified, in this run. */
+  seedingSince: Millis | undefined
+  isGoalReached: boolean
+  schedules: Schedules.Schedules
+  /** When the schedule next wants a tick: kept, since every step asks. */
+  announceAt: Millis
   readonly rng: Rng.Rng
   /** When each peer's own timers are next looked at: never later than they are due. */
   readonly timers: Deadlines.Deadlines
   readonly writes: Map<Geometry.PieceIndex, PieceWrites>
+  /** Who writes each block that comes in parts, or {@link MIXED}; forgotten when it is whole, or its piece is judged. */
+  readonly writers: Map<Geometry.BlockIndex, ConnId>
   /** Verified, and not yet told to the peers. */
   readonly untold: Array<Geometry.PieceIndex>
+  /** Shared by all torrents of the client. */
+  readonly throttle: Throttle.Throttle
+  readonly buckets: Throttle.Buckets
+  readonly choker: Options["choker"]
+  readonly choking: Choking
+  /** Peers for whom something could be read from the disk, next first; not empty between two steps only while a limit holds them. */
+  readonly serving: Set<ConnId>
+  /** Payload of this run, as in `uploadRate`. */
   readonly downloadRate: Rate.Rate
+  readonly uploadRate: Rate.Rate
+  /** Payload of earlier runs. */
+  readonly earlier: { readonly uploadedBytes: number; readonly downloadedBytes: number }
   /** Payload that was of no use: duplicates, blocks that came too late, bad pieces. */
   wastedBytes: number
-  uploadedBytes: number
   hashFailures: number
 }
 
@@ -88,13 +177,16 @@ export interface Turn {
 export const make = (
   id: TorrentId,
   local: Local,
+  throttle: Throttle.Throttle,
   metainfo: Metainfo,
   options: Options,
   now: Millis,
 ): Torrent => {
   const { geometry } = metainfo
   const rng = Rng.make(options.seed)
-  const wanted = wantedPieces(metainfo, options.selection)
+  const wanted = options.mode === "seed"
+    ? Bitfield.copy(options.have)
+    : wantedPieces(metainfo, options.selection)
   let wantedBytes = 0
   let haveBytes = 0
   for (const piece of Geometry.pieces(geometry)) {
@@ -117,14 +209,32 @@ export const make = (
     maxPeers: options.maxPeers,
     halfOpen: 0,
     candidates: Candidates.make(),
-    schedule: Schedule.make({ tiers: metainfo.trackers, rng }),
+    turnoverAt: now + Turnover.INTERVAL_MS,
+    smartBan: SmartBan.make(),
+    superSeed: options.superSeed && Bitfield.isFull(options.have) ? SuperSeed.make() : undefined,
+    goals: options.goals,
+    seedingSince: undefined,
+    isGoalReached: false,
+    schedules: Schedules.make({
+      tiers: metainfo.trackers,
+      isParallel: options.announceToAllTiers,
+      rng,
+    }),
+    announceAt: NEVER,
     rng,
     timers: Deadlines.make(),
     writes: new Map(),
+    writers: new Map(),
     untold: [],
+    throttle,
+    buckets: Throttle.makeBuckets(options, now),
+    choker: options.choker,
+    choking: { slots: Slots.make(options.choker.slots), roundAt: NEVER, ranAt: -Infinity, hasNews: false },
+    serving: new Set(),
     downloadRate: Rate.make(now),
+    uploadRate: Rate.make(now),
+    earlier: { uploadedBytes: options.uploadedBytes, downloadedBytes: options.downloadedBytes },
     wastedBytes: 0,
-    uploadedBytes: 0,
     hashFailures: 0,
   }
 }
@@ -147,3 +257,13 @@ export const wantedPieces = (
 
 /** Every wanted piece is verified. */
 export const isComplete = (torrent: Torrent): boolean => torrent.haveBytes === torrent.wantedBytes
+
+/** What a ratio of 1 has given away: all that is wanted; all that is here, where nothing as a whole is. */
+export const ratioBytes = ({ have, metainfo, wantedBytes }: Torrent): number =>
+  wantedBytes > 0 ? wantedBytes : have.count * metainfo.geometry.pieceBytes
+
+/** Payload given away, all runs together, for each byte that is wanted; 0 where there is nothing to give. */
+export const ratio = (torrent: Torrent): number => {
+  const base = ratioBytes(torrent)
+  return base > 0 ? (torrent.earlier.uploadedBytes + torrent.uploadRate.totalBytes) / base : 0
+}

@@ -49,16 +49,20 @@ const due = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void =>
     return Connections.close(torrent, peer, turn, "it doesn't send what it promises")
   }
   if (!peer.isSnubbed && peer.requests.size > 0 && now >= peer.owedSince + Limits.OWED_TIMEOUT) {
-    snub(torrent, peer, turn)
+    snub(torrent, peer, turn, "it owes us blocks and has sent none for too long")
   }
   dropOverdueRequests(torrent, peer, turn)
 }
 
 /** The peer owes us blocks and sends none: others may fetch them. A late block is taken and ends the snub. */
-export const snub = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
+export const snub = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, reason: string): void => {
   peer.isSnubbed = true
   Connections.releaseRequests(torrent, peer, turn)
-  turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "PeerSnubbed", address: peer.address } })
+  turn.out.push({
+    _tag: "Emit",
+    torrent: torrent.id,
+    event: { _tag: "PeerSnubbed", address: peer.address, reason },
+  })
   rearm(torrent, peer)
 }
 

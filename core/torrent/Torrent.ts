@@ -2,26 +2,37 @@
  * One torrent as a machine: dispatch only. A step records what the input says, then decides once: due timers, trackers,
  * dialling, requests, HAVEs; and sends each peer what it has to hear as one write.
  *
- *      where is …?   choosing blocks   Picker, Requests       who gets uploads   Choker
- *                    depth of queue    Pipeline               bad data           Blame
- *                    wire messages     Messages               time-outs          Timers
- *                    data and hashes   Blocks                 dialling, ends     Connections, Candidates
+ *      where is …?   choosing blocks   Picker, Requests       who gets uploads   Choker, Choking
+ *                    depth of queue    Pipeline               from disk to peer  Uploads
+ *                    wire messages     Messages               rate limits        Throttle
+ *                    data and hashes   Blocks                 bad data           Blame, SmartBan
+ *                    who has a place   Places, Turnover       time-outs          Timers
+ *                    handshakes        Introductions          ends, bans         Connections
  */
+import type { Address } from "../base/Address.ts"
+import type { Bytes } from "../base/Bytes.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import type { Millis } from "../base/Time.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
-import * as Schedule from "../tracker/Schedule.ts"
 import * as Encoder from "../wire/Encoder.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blocks from "./Blocks.ts"
+import * as Candidates from "./Candidates.ts"
+import * as Choking from "./Choking.ts"
 import type { Command } from "./Command.ts"
 import * as Connections from "./Connections.ts"
+import * as Goals from "./Goals.ts"
 import type { ConnId, Input, TorrentId } from "./Input.ts"
+import * as Introductions from "./Introductions.ts"
 import * as Messages from "./Messages.ts"
+import * as Places from "./Places.ts"
 import * as Requests from "./Requests.ts"
+import * as Reveals from "./Reveals.ts"
 import * as State from "./State.ts"
+import type * as Throttle from "./Throttle.ts"
 import * as Timers from "./Timers.ts"
 import * as Trackers from "./Trackers.ts"
+import * as Uploads from "./Uploads.ts"
 
 export type Torrent = State.Torrent
 
@@ -29,11 +40,12 @@ export type Torrent = State.Torrent
 export const start = (
   id: TorrentId,
   local: State.Local,
+  throttle: Throttle.Throttle,
   metainfo: Metainfo,
   options: State.Options,
   now: Millis,
 ): readonly [Torrent, ReadonlyArray<Command>] => {
-  const torrent = State.make(id, local, metainfo, options, now)
+  const torrent = State.make(id, local, throttle, metainfo, options, now)
   const turn = newTurn(now)
   if (State.isComplete(torrent)) completed(torrent, turn)
   Trackers.step(torrent, { _tag: "Start", now }, turn)
@@ -55,11 +67,34 @@ export const step = (torrent: Torrent, input: Input): readonly [Torrent, Readonl
   return [torrent, turn.out]
 }
 
+/** A peer has connected to us and named this torrent; `bytes` is all that it has sent so far. Spends `torrent`. */
+export const accept = (
+  torrent: Torrent,
+  conn: ConnId,
+  address: Address,
+  bytes: Bytes,
+  now: Millis,
+): readonly [Torrent, ReadonlyArray<Command>] => {
+  const turn = newTurn(now)
+  const peer = Places.accept(torrent, conn, address, turn)
+  if (peer !== undefined) Messages.read(torrent, peer, bytes, turn)
+  decide(torrent, turn)
+  return [torrent, turn.out]
+}
+
 /** When a `Tick` would next change something. */
 export const nextWake = (torrent: Torrent, now: Millis): Millis => {
-  const announce = Schedule.nextWake(torrent.schedule)
-  if (torrent.phase !== "running") return announce
-  return Math.min(announce, Deadlines.next(torrent.timers), Connections.nextDialAt(torrent, now))
+  if (torrent.phase !== "running") return torrent.announceAt
+  return Math.min(
+    torrent.announceAt,
+    Deadlines.next(torrent.timers),
+    Places.nextDialAt(torrent, now),
+    Places.nextTurnoverAt(torrent),
+    Reveals.nextWake(torrent),
+    Goals.nextWake(torrent),
+    Choking.nextWake(torrent),
+    Uploads.nextWake(torrent),
+  )
 }
 
 /** The client has stopped or resumed reading from a peer: while it does not read, the peer cannot be late. */
@@ -86,13 +121,23 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
       if (peer !== undefined) Messages.read(torrent, peer, input.bytes, turn)
       return
     }
+    case "BlockRead":
+      return Uploads.blockRead(torrent, input.conn, input.piece, input.begin, input.bytes, turn)
+    case "ConnCongested":
+    case "ConnDrained": {
+      const peer = Connections.peerOf(torrent, input.conn)
+      if (peer !== undefined) Uploads.setCongested(torrent, peer, input._tag === "ConnCongested")
+      return
+    }
     case "Written":
       return Blocks.written(torrent, input.piece, input.bytes, turn)
     case "PieceHashed":
       return Blocks.hashed(torrent, input.piece, input.digest, turn)
+    case "BlocksHashed":
+      return Blocks.blocksHashed(torrent, input.piece, input.digests, turn)
     case "ConnOpened": {
       const peer = Connections.peerOf(torrent, input.conn)
-      if (peer !== undefined) Connections.opened(torrent, peer, turn)
+      if (peer !== undefined) Places.opened(torrent, peer, turn)
       return
     }
     case "ConnFailed":
@@ -109,6 +154,7 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
       return Trackers.announced(torrent, input.tracker, input.response, turn)
     case "AnnounceFailed":
       return Trackers.failed(torrent, input.tracker, input.failure, turn)
+    case "ReadFailed":
     case "StorageFailed":
       return storageFailed(torrent, input.reason, input.message, turn)
     case "Stop":
@@ -121,27 +167,35 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
 const decide = (torrent: Torrent, turn: State.Turn): void => {
   if (torrent.phase === "running") {
     Timers.run(torrent, turn)
+    for (const peer of [...turn.touched]) Connections.closeIfPointless(torrent, peer, turn)
+    Places.turnover(torrent, turn)
+    Reveals.run(torrent, turn)
     Trackers.askIfStarved(torrent, turn)
-    Connections.dial(torrent, turn)
+    Places.dial(torrent, turn)
+    Choking.run(torrent, turn)
+    Uploads.serve(torrent, turn)
     // Who has just answered goes first: between two blocks it must not look as if it had stopped.
     for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
     if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
     Requests.tellHaves(torrent, turn)
+    Goals.check(torrent, turn)
   }
-  Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
+  if (turn.now >= torrent.announceAt) Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
   for (const peer of turn.touched) {
     if (Encoder.isEmpty(peer.encoder)) continue
     peer.lastSentAt = turn.now
-    turn.out.push({ _tag: "Send", conn: peer.conn, bytes: Encoder.take(peer.encoder) })
+    Uploads.meter(torrent, peer, peer.encoder.length, turn.now)
+    turn.out.push({ _tag: "Send", conn: peer.conn, chunks: Encoder.takeChunks(peer.encoder) })
   }
 }
 
-/** Nothing is missing any more: a connection between two seeds serves nobody. */
+/** Nothing is missing any more: from here on we are a seeder, and a connection between two seeds serves nobody. */
 const completed = (torrent: Torrent, turn: State.Turn): void => {
+  torrent.seedingSince = turn.now
+  Candidates.seeding(torrent.candidates)
   turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "Completed" } })
-  for (const peer of [...torrent.peers.values()]) {
-    if (Bitfield.isFull(peer.has)) Connections.close(torrent, peer, turn, "both have everything")
-  }
+  Introductions.tellUploadOnly(torrent, turn)
+  for (const peer of [...torrent.peers.values()]) Connections.closeIfPointless(torrent, peer, turn)
 }
 
 /** The disk is the user's to mend: nothing is fetched that could not be kept. */

@@ -2,18 +2,21 @@
 import type { Millis } from "../base/Time.ts"
 import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
-import * as Http from "../tracker/Http.ts"
-import * as Schedule from "../tracker/Schedule.ts"
+import type * as Schedule from "../tracker/Schedule.ts"
+import * as Schedules from "../tracker/Schedules.ts"
+import * as Url from "../tracker/Url.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
 import * as Limits from "./Limits.ts"
+import * as Places from "./Places.ts"
 import * as State from "./State.ts"
 
 /** Lets the schedule take an input and sends what it decides. */
 export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.Turn): void => {
-  const [schedule, announces] = Schedule.step(torrent.schedule, input)
-  torrent.schedule = schedule
+  const [schedules, announces] = Schedules.step(torrent.schedules, input)
+  torrent.schedules = schedules
+  torrent.announceAt = Schedules.nextWake(schedules)
   for (const { tracker, url, event, trackerId } of announces) {
     turn.out.push({
       _tag: "Announce",
@@ -24,11 +27,12 @@ export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.
         infoHash: torrent.metainfo.infoHashBytes,
         peerId: torrent.local.peerId,
         port: torrent.local.port,
-        uploadedBytes: torrent.uploadedBytes,
+        uploadedBytes: torrent.uploadRate.totalBytes,
         downloadedBytes: torrent.downloadRate.totalBytes,
         leftBytes: missingBytes(torrent),
         event,
-        numWant: event === "stopped" || State.isComplete(torrent) ? 0 : Limits.NUM_WANT,
+        // A seeder looks for peers as well: those that cannot be reached from outside wait to be dialled.
+        numWant: event === "stopped" || !Places.wantsPeers(torrent) ? 0 : Limits.NUM_WANT,
         key: torrent.local.key,
         ...(trackerId === undefined ? {} : { trackerId }),
       },
@@ -58,11 +62,12 @@ export const announced = (
     torrent: torrent.id,
     event: {
       _tag: "TrackerAnnounced",
-      url: Http.redact(urlOf(torrent, tracker)),
+      url: Url.redact(urlOf(torrent, tracker)),
       peers: response.peers.length,
       seeders: response.seeders,
       leechers: response.leechers,
       warning: response.warning,
+      externalIp: response.externalIp,
     },
   })
   step(torrent, { _tag: "Succeeded", now: turn.now, tracker, response }, turn)
@@ -81,7 +86,7 @@ export const failed = (
     torrent: torrent.id,
     event: {
       _tag: "TrackerFailed",
-      url: Http.redact(urlOf(torrent, tracker)),
+      url: Url.redact(urlOf(torrent, tracker)),
       message: failure.message,
       retryInMs: retryIn(torrent, tracker, turn.now),
     },
@@ -89,9 +94,10 @@ export const failed = (
 }
 
 const retryIn = (torrent: State.Torrent, tracker: number, now: Millis): Millis | undefined =>
-  Schedule.status(torrent.schedule, now).find((status) => status.tracker === tracker)?.nextAnnounceInMs
+  Schedules.status(torrent.schedules, now).find((status) => status.tracker === tracker)?.nextAnnounceInMs
 
-const urlOf = (torrent: State.Torrent, tracker: number): string => torrent.schedule.trackers[tracker]!.url
+const urlOf = (torrent: State.Torrent, tracker: number): string =>
+  Schedules.urlOf(torrent.schedules, tracker)!
 
 /** Asks for more peers before the interval is over, where so few are left that the download would stall. */
 export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {

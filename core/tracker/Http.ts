@@ -9,8 +9,6 @@ import * as Announce from "./Announce.ts"
 import * as IpText from "./IpText.ts"
 import * as Url from "./Url.ts"
 
-export { redact } from "./Url.ts"
-
 /** A response nests three deep, dictionary peers included; strange members may a little more. */
 export const MAX_DEPTH = 10
 /** Room for 5,000 dictionary peers; bounds the objects that a body of 1 MiB can cost. */

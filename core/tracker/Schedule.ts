@@ -161,7 +161,7 @@ export const nextWake = (state: Schedule): Millis => {
 
 export interface TrackerStatus {
   readonly tracker: TrackerId
-  /** As the torrent gives it, passkey included: `Http.redact` it before it is logged. */
+  /** As the torrent gives it, passkey included: `Url.redact` it before it is logged. */
   readonly url: string
   readonly tier: number
   readonly state: "idle" | "announcing" | "ok" | "failed"

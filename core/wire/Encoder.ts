@@ -1,6 +1,7 @@
 /**
  * Writes messages one behind the other into a buffer that one connection owns, so that all that a step has to say
- * leaves as one write. A message costs its bytes and no object.
+ * leaves as one write. A message costs its bytes and no object; a block's payload is kept by reference and stands in its
+ * place among what is taken.
  */
 import { assert } from "../base/Assert.ts"
 import * as Bytes from "../base/Bytes.ts"
@@ -12,6 +13,9 @@ export interface Encoder {
   buffer: Uint8Array
   /** Bytes written and not yet taken. */
   length: number
+  /** Blocks that stand between these bytes, and after how many of them each does. */
+  readonly payloads: Array<Bytes.Bytes>
+  readonly places: Array<number>
 }
 
 /** Holds a handshake, a bitfield of 1,000 pieces and some requests; enough for nearly every step of a peer. */
@@ -21,23 +25,53 @@ const INITIAL_BYTES = 512
 const KEPT_BYTES = 16_384
 
 /** An empty encoder. */
-export const make = (): Encoder => ({ buffer: new Uint8Array(INITIAL_BYTES), length: 0 })
+export const make = (): Encoder => ({
+  buffer: new Uint8Array(INITIAL_BYTES),
+  length: 0,
+  payloads: [],
+  places: [],
+})
 
 /** A copy that shares nothing. */
 export const fork = (encoder: Encoder): Encoder => ({
   buffer: encoder.buffer.slice(),
   length: encoder.length,
+  payloads: encoder.payloads.map((bytes) => bytes.slice()),
+  places: [...encoder.places],
 })
 
 export const isEmpty = (encoder: Encoder): boolean => encoder.length === 0
 
-/** All that was written since the last call, as one exact copy for the caller to keep; the encoder is empty again. */
+/** All that was written since the last call, to be sent in this order: copies for the caller to keep, and the payloads. */
+export const takeChunks = (encoder: Encoder): ReadonlyArray<Bytes.Bytes> => {
+  const { buffer, length, payloads, places } = encoder
+  const chunks: Array<Bytes.Bytes> = []
+  let from = 0
+  for (let i = 0; i < payloads.length; i++) {
+    // Two payloads never touch: each has its header before it. A copy of so few bytes is cheaper than a view.
+    chunks.push(buffer.slice(from, places[i]!), payloads[i]!)
+    from = places[i]!
+  }
+  if (from < length) chunks.push(buffer.slice(from, length))
+  clear(encoder)
+  return chunks
+}
+
+/** As {@link takeChunks}, in one piece. */
 export const take = (encoder: Encoder): Bytes.Bytes => {
   if (encoder.length === 0) return Bytes.empty
+  if (encoder.payloads.length > 0) return Bytes.concat(takeChunks(encoder))
   const bytes = encoder.buffer.slice(0, encoder.length)
+  clear(encoder)
+  return bytes
+}
+
+const clear = (encoder: Encoder): void => {
   if (encoder.buffer.length > KEPT_BYTES) encoder.buffer = new Uint8Array(INITIAL_BYTES)
   encoder.length = 0
-  return bytes
+  if (encoder.payloads.length === 0) return
+  encoder.payloads.length = 0
+  encoder.places.length = 0
 }
 
 /** The 68 bytes that open a connection (BEP 3). */
@@ -80,10 +114,7 @@ export const bitfield = (encoder: Encoder, bits: Bytes.Bytes): void => {
 export const request = (encoder: Encoder, piece: number, begin: number, length: number): void =>
   block(encoder, Message.REQUEST, piece, begin, length)
 
-/**
- * The 13 bytes in front of a block of `length` bytes (BEP 3). The caller takes them and sends the block right behind,
- * so that payload is never copied here.
- */
+/** The 13 bytes in front of a block of `length` bytes (BEP 3), for who sends the block right behind by itself. */
 export const pieceHeader = (encoder: Encoder, piece: number, begin: number, length: number): void => {
   assert(length >= 1 && length <= Message.MAX_BLOCK_BYTES, "a block has a sendable size")
   const at = reserve(encoder, 4 + Message.PIECE_HEADER_BYTES)
@@ -91,6 +122,13 @@ export const pieceHeader = (encoder: Encoder, piece: number, begin: number, leng
   encoder.buffer[at + 4] = Message.PIECE
   put32(encoder.buffer, at + 5, piece)
   put32(encoder.buffer, at + 9, begin)
+}
+
+/** A PIECE message with its block (BEP 3), which is kept as it is until it is taken. */
+export const piece = (encoder: Encoder, piece: number, begin: number, bytes: Bytes.Bytes): void => {
+  pieceHeader(encoder, piece, begin, bytes.length)
+  encoder.payloads.push(bytes)
+  encoder.places.push(encoder.length)
 }
 
 export const cancel = (encoder: Encoder, piece: number, begin: number, length: number): void =>

@@ -11,6 +11,9 @@ const RESERVED_AT = 20
 const INFO_HASH_AT = 28
 const PEER_ID_AT = 48
 
+/** The part that says which torrent it is about: the peer id may come later (BEP 3). */
+export const HEAD_BYTES = PEER_ID_AT
+
 /** What the reserved bytes announce (BEP 4 keeps the list). */
 export interface Features {
   /** Fast extension: HAVE_ALL, HAVE_NONE, SUGGEST, REJECT, ALLOWED_FAST (BEP 6). */
@@ -66,6 +69,9 @@ export const isProtocol = (bytes: Bytes.Bytes, count: number): boolean => {
   for (let i = 0; i < end; i++) if (bytes[i] !== PROTOCOL[i]) return false
   return true
 }
+
+/** The info-hash in the first {@link HEAD_BYTES} of a handshake, as a copy. */
+export const infoHash = (head: Bytes.Bytes): Bytes.Bytes => head.slice(INFO_HASH_AT, PEER_ID_AT)
 
 /** What 68 bytes that passed {@link isProtocol} say, as copies. Any reserved bit may be set, known or not. */
 export const decode = (bytes: Bytes.Bytes): Greeting & { readonly reserved: Bytes.Bytes } => {

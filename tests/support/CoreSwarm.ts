@@ -15,6 +15,7 @@ import type { InfoHash, Metainfo } from "../../core/metainfo/Metainfo.ts"
 import * as Bitfield from "../../core/torrent/Bitfield.ts"
 import type { Event } from "../../core/torrent/Event.ts"
 import type { Strategy } from "../../core/torrent/Picker.ts"
+import * as State from "../../core/torrent/State.ts"
 import type { Torrent } from "../../core/torrent/Torrent.ts"
 import * as Decoder from "../../core/wire/Decoder.ts"
 import * as Encoder from "../../core/wire/Encoder.ts"
@@ -124,9 +125,9 @@ export class CoreSwarm {
       torrent: 1,
       metainfo: options.metainfo,
       options: {
+        ...State.defaults,
         have: options.have ?? Bitfield.make(options.metainfo.geometry.pieceCount),
         strategy: options.strategy ?? "rarest",
-        maxPeers: 50,
         seed: options.seed ?? 1,
         ...(options.selection === undefined ? {} : { selection: options.selection }),
       },
@@ -220,7 +221,10 @@ export class CoreSwarm {
         return
       }
       case "Send":
-        return this.#after(this.#latency(command.conn), () => this.#hear(command.conn, command.bytes))
+        return this.#after(
+          this.#latency(command.conn),
+          () => this.#hear(command.conn, Bytes.concat(command.chunks)),
+        )
       case "Write": {
         const { piece, begin, bytes } = command
         this.disk.set(bytes, Geometry.pieceOffset(this.metainfo.geometry, piece) + begin)
@@ -238,6 +242,14 @@ export class CoreSwarm {
         return this.#after(
           2,
           () => this.input({ _tag: "PieceHashed", now: this.now, torrent: 1, piece: command.piece, digest }),
+        )
+      }
+      case "HashBlocks": {
+        const { piece } = command
+        const digests = blockDigests(this.metainfo, this.disk, piece)
+        return this.#after(
+          3,
+          () => this.input({ _tag: "BlocksHashed", now: this.now, torrent: 1, piece, digests }),
         )
       }
       case "PauseReads":
@@ -375,6 +387,21 @@ export class CoreSwarm {
       this.input({ _tag: "ConnRead", now: this.now, conn, bytes })
     }
   }
+}
+
+/** SHA-1 of each block of a piece, as it stands on a disk. */
+export const blockDigests = (
+  { geometry }: Metainfo,
+  disk: Uint8Array,
+  piece: Geometry.PieceIndex,
+): Uint8Array => {
+  const start = Geometry.pieceOffset(geometry, piece)
+  const end = start + Geometry.pieceLength(geometry, piece)
+  const digests: Array<Uint8Array> = []
+  for (let at = start; at < end; at += Geometry.BLOCK_BYTES) {
+    digests.push(sha1(disk.subarray(at, Math.min(end, at + Geometry.BLOCK_BYTES))))
+  }
+  return Bytes.concat(digests)
 }
 
 /** A client as every swarm begins with. */

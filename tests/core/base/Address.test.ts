@@ -74,3 +74,13 @@ describe("Address", () => {
     expect(Address.equals({ host: "a", port: 1 }, { host: "a", port: 2 })).toBe(false)
   })
 })
+
+it("tells the local network from the rest of the world", () => {
+  const isLocal = (host: string): boolean => Address.isLocal({ host, port: 1 })
+  const local =
+    "127.0.0.1 localhost ::1 10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 169.254.3.4 fd00::1 fcab::2 fe80::1"
+  for (const host of local.split(" ")) expect(isLocal(host), host).toBe(true)
+  const other =
+    "80.4.4.4 11.0.0.1 172.15.0.1 172.32.0.1 192.169.0.1 1.10.0.1 2001:db8::1 fec0::1 ff02::1 10.example 192.168.example"
+  for (const host of other.split(" ")) expect(isLocal(host), host).toBe(false)
+})

@@ -174,7 +174,14 @@ describe("the download limit", () => {
   const large = torrentOf(262_144, [8 * 1024 * 1024])
   const limited = (peers: ReadonlyArray<PeerScript>, rateBytesPerSec: number) => {
     const swarm = new CoreSwarm({ metainfo: large, peers })
-    swarm.input({ _tag: "DownloadLimit", now: 0, rateBytesPerSec })
+    swarm.input({
+      _tag: "Limits",
+      now: 0,
+      downloadRateBytesPerSec: rateBytesPerSec,
+      uploadRateBytesPerSec: 0,
+      isLanExempt: false,
+      maxConnections: 200,
+    })
     return swarm.run(60 * MINUTES)
   }
 

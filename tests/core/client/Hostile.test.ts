@@ -34,6 +34,46 @@ describe("bad data", () => {
     expect(swarm.eventsOf("PeerBanned").map((event) => event.address)).toEqual([addressOf(0)])
   })
 
+  it("convicts exactly who sent the wrong block, however many had a part in the piece", () => {
+    const large = torrentOf(16 * 16_384, [8 * 16 * 16_384])
+    const honest: PeerScript = { latencyMs: 20, reqq: 2 }
+    const reasons = new Set<string>()
+    for (let seed = 1; seed <= 20; seed++) {
+      const peers = [honest, honest, { ...honest, spoils: [0] }, honest, honest]
+      const swarm = new CoreSwarm({ metainfo: large, peers, seed, strategy: "sequential" }).run(10 * MINUTES)
+      expect(swarm.isComplete && swarm.isIntact).toBe(true)
+      expect(swarm.eventsOf("PieceFailed")[0]!.suspects).toHaveLength(5)
+      expect(swarm.eventsOf("PeerBanned").map((event) => event.address)).toEqual([addressOf(2)])
+      reasons.add(swarm.eventsOf("PeerBanned")[0]!.reason)
+    }
+    expect(reasons).toContain("it sent a wrong block of piece 0")
+  })
+
+  it("fetches nothing of a bad piece until its blocks have been looked at", () => {
+    const honest: PeerScript = { latencyMs: 20, reqq: 2 }
+    const swarm = new CoreSwarm({
+      metainfo: torrentOf(16 * 16_384, [4 * 16 * 16_384]),
+      peers: [honest, { ...honest, spoils: [0, 1] }, honest],
+    })
+    const held = new Set<number>()
+    const looked = new Set<number>()
+    while (!swarm.isComplete) {
+      const [inputs, commands] = [swarm.journal.length, swarm.commands.length]
+      swarm.run(swarm.now + 1)
+      swarm.now++
+      for (const input of swarm.journal.slice(inputs)) {
+        if (input._tag === "BlocksHashed") held.delete(input.piece)
+      }
+      for (const command of swarm.commands.slice(commands)) {
+        if (command._tag === "Write") expect(held.has(command.piece)).toBe(false)
+        if (command._tag !== "HashBlocks") continue
+        held.add(command.piece)
+        looked.add(command.piece)
+      }
+    }
+    expect(looked.size).toBeGreaterThan(0)
+  })
+
   it("gives a piece of a slow peer on parole to one that would idle", () => {
     const swarm = download([
       { spoils: [5], latencyMs: 20, reqq: 1 },
@@ -75,7 +115,11 @@ describe("peers that hold nothing up", () => {
 
   it("drops a silent peer when its handshake is overdue, and a snubbing one when its patience is", () => {
     const swarm = download([{ silence: "handshake" }, { silence: "requests" }], 4 * MINUTES)
-    expect(swarm.eventsOf("PeerSnubbed")[0]).toEqual({ _tag: "PeerSnubbed", address: addressOf(1) })
+    expect(swarm.eventsOf("PeerSnubbed")[0]).toEqual({
+      _tag: "PeerSnubbed",
+      address: addressOf(1),
+      reason: "it owes us blocks and has sent none for too long",
+    })
     expect(swarm.eventsOf("PeerDisconnected")[0]!.reason).toContain("doesn't send what it promises")
     const first = [...swarm.peers.values()][0]!
     expect(first.isClosed).toBe(true)
@@ -150,7 +194,14 @@ describe("broken rules close the connection, saying which", () => {
     "a block beyond the torrent": { says: (e) => block(e, 0xffff_ffff, 0, 16_384), reason: "doesn't exist" },
     "a request of nothing": { says: (e) => Encoder.request(e, 0, 0, 0), reason: "request" },
     "a request beyond its piece": { says: (e) => Encoder.request(e, 0, 65_535, 16_384), reason: "request" },
-    "a request of more than a block": { says: (e) => Encoder.request(e, 0, 0, 32_768), reason: "request" },
+    "a request of more than any client ever asked for": {
+      says: (e) => Encoder.request(e, 0, 0, 128 * 1024 + 1),
+      reason: "request",
+    },
+    "a request of a piece that doesn't exist": {
+      says: (e) => Encoder.request(e, 1_000_000, 0, 16_384),
+      reason: "request",
+    },
   }
   for (const [name, { says, reason, fast }] of Object.entries(cases)) {
     it(name, () => {

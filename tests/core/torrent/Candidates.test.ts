@@ -158,6 +158,51 @@ describe("Candidates", () => {
     expect(dialAll(candidates, 1e9)).toEqual([at(host(1).host, 7)])
   })
 
+  it("know where a ban or we ourselves are met, and which addresses are in use", () => {
+    const candidates = of([host(1), "tracker"], [host(2), "tracker"])
+    Candidates.exclude(candidates, host(1))
+    Candidates.connecting(candidates, host(2))
+    const of2 = (ask: typeof Candidates.isExcluded) => [1, 2, 3].map((n) => ask(candidates, host(n)))
+    expect(of2(Candidates.isExcluded)).toEqual([true, false, false])
+    expect(of2(Candidates.isInUse)).toEqual([false, true, false])
+    Candidates.connected(candidates, host(2))
+    expect(of2(Candidates.isInUse)).toEqual([false, true, false])
+    Candidates.disconnected(candidates, host(2), 0, true)
+    expect(of2(Candidates.isInUse)).toEqual([false, false, false])
+  })
+
+  it("leave known seeds alone once we seed, whatever becomes of them", () => {
+    const candidates = of([host(1), "tracker"], [host(2), "tracker"], [host(3), "tracker"], [
+      host(4),
+      "tracker",
+    ])
+    for (const n of [1, 2]) {
+      Candidates.connecting(candidates, host(n))
+      Candidates.markSeed(candidates, host(n))
+    }
+    Candidates.disconnected(candidates, host(1), 0, true)
+    // While something is missing, a seed is as welcome as anybody.
+    expect(Candidates.nextDialAt(candidates, 0)).toBe(0)
+    Candidates.seeding(candidates)
+    Candidates.disconnected(candidates, host(2), 0, true)
+    Candidates.markSeed(candidates, host(3))
+    Candidates.add(candidates, host(1), "user", rng)
+    expect(dialAll(candidates, 1e9).map(({ host }) => host).sort()).toEqual(
+      [host(3), host(4)].map((a) => a.host),
+    )
+    Candidates.failed(candidates, host(3), 0)
+    expect(dialAll(candidates, 2e9)).toEqual([])
+    expect(Candidates.size(candidates)).toBe(4)
+  })
+
+  it("may dial a seed again before we seed", () => {
+    const candidates = of([host(1), "tracker"])
+    Candidates.connecting(candidates, host(1))
+    Candidates.markSeed(candidates, host(1))
+    Candidates.disconnected(candidates, host(1), 0, true)
+    expect(dialAll(candidates, 1e9)).toEqual([host(1)])
+  })
+
   it("take a few ports of one host by hearsay, from trackers any number", () => {
     const candidates = Candidates.make()
     const add = (port: number, source: Candidates.Source) =>

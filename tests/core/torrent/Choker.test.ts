@@ -54,6 +54,16 @@ const decide = (
 const TABLES: ReadonlyArray<
   readonly [name: string, policy: Choker.PolicyName, slots: number, rows: ReadonlyArray<Row>]
 > = [
+  ["the example of core/torrent/README.md", "tit-for-tat", 4, [
+    [1, "i u @50 ↓40", "best-uploader"],
+    [2, "i u @50 ↓25", "best-uploader"],
+    [3, "i u @50 ↓10", "no-slot"],
+    [4, "i o @30 ↓30", "best-uploader"],
+    [5, "i", "optimistic"],
+    [6, "i u s @90 ↓15", "snubbed"],
+    [7, "↓60", "not-interested"],
+    [8, "i c", "seed"],
+  ]],
   ["there is room for all who want something", "tit-for-tat", 4, [
     [1, "i ↓5", "best-uploader"],
     [2, "i", "optimistic"],

@@ -112,22 +112,6 @@ describe("the announce URL", () => {
   )
 })
 
-describe("redacting", () => {
-  it.each([
-    ["http://tracker.example:6969/announce", "http://tracker.example:6969/announce"],
-    ["udp://tracker.example:1337/announce.php", "udp://tracker.example:1337/announce.php"],
-    ["https://user:pass@a/announce", "https://a/announce"],
-    ["https://a/0123456789abcdef0123456789abcdef/announce", "https://a/***/announce"],
-    ["https://a/announce?passkey=abc&b", "https://a/announce?passkey=***&***"],
-    ["https://a/a#secret", "https://a/a"],
-    ["not a URL with a secret", "***"],
-  ])("%s becomes %s", (url, safe) => expect(Http.redact(url)).toBe(safe))
-
-  it("leaves nothing that moves a terminal's cursor", () => {
-    expect(Http.redact("http://a/\x1b[2J\u202e")).toBe("http://a/ [2J")
-  })
-})
-
 describe("a response", () => {
   it("with nothing but an interval and no peers", () => {
     expect(response("d8:completei1e8:intervali1800e12:min intervali1800e5:peers0:e")).toEqual({

@@ -59,3 +59,19 @@ describe("the URL of a UDP tracker", () => {
     )
   })
 })
+
+describe("redacting", () => {
+  it.each([
+    ["http://tracker.example:6969/announce", "http://tracker.example:6969/announce"],
+    ["udp://tracker.example:1337/announce.php", "udp://tracker.example:1337/announce.php"],
+    ["https://user:pass@a/announce", "https://a/announce"],
+    ["https://a/0123456789abcdef0123456789abcdef/announce", "https://a/***/announce"],
+    ["https://a/announce?passkey=abc&b", "https://a/announce?passkey=***&***"],
+    ["https://a/a#secret", "https://a/a"],
+    ["not a URL with a secret", "***"],
+  ])("%s becomes %s", (url, safe) => expect(Url.redact(url)).toBe(safe))
+
+  it("leaves nothing that moves a terminal's cursor", () => {
+    expect(Url.redact("http://a/\x1b[2J\u202e")).toBe("http://a/ [2J")
+  })
+})

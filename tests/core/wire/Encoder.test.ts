@@ -98,3 +98,37 @@ it.prop("what is written is what is read", [fc.array(said, { maxLength: 60 })], 
   }
   expect(Decoder.decode(ready(), Encoder.take(encoder))).toEqual(messages)
 })
+
+describe("takeChunks", () => {
+  it("puts blocks in their places, by reference, and gives the same bytes as take", () => {
+    const blocks = [new Uint8Array([1, 2, 3]), new Uint8Array([4, 5])]
+    const write = (encoder: Encoder.Encoder): Encoder.Encoder => {
+      Encoder.unchoke(encoder)
+      Encoder.piece(encoder, 7, 16_384, blocks[0]!)
+      Encoder.piece(encoder, 7, 32_768, blocks[1]!)
+      Encoder.have(encoder, 9)
+      return encoder
+    }
+    const encoder = write(Encoder.make())
+    const chunks = Encoder.takeChunks(encoder)
+    expect(chunks.map((chunk) => chunk.length)).toEqual([5 + 13, 3, 13, 2, 9])
+    expect(chunks[1]).toBe(blocks[0])
+    expect(chunks[3]).toBe(blocks[1])
+    expect(Bytes.concat(chunks)).toEqual(Encoder.take(write(Encoder.make())))
+    expect(Encoder.isEmpty(encoder)).toBe(true)
+    expect(Encoder.takeChunks(encoder)).toEqual([])
+    Encoder.choke(encoder)
+    expect(Encoder.takeChunks(encoder)).toEqual([hex("00000001 00")])
+  })
+
+  it("gives bytes that later messages don't change, and a fork its own", () => {
+    const encoder = Encoder.make()
+    Encoder.piece(encoder, 1, 0, new Uint8Array([1]))
+    const forked = Encoder.fork(encoder)
+    const [head] = Encoder.takeChunks(encoder)
+    Encoder.piece(encoder, 2, 0, new Uint8Array([2]))
+    expect(head).toEqual(hex("0000000a 07 00000001 00000000"))
+    expect(Encoder.take(forked)).toEqual(hex("0000000a 07 00000001 00000000 01"))
+    expect(Encoder.take(encoder)).toEqual(hex("0000000a 07 00000002 00000000 02"))
+  })
+})

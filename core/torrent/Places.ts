@@ -1,0 +1,132 @@
+/**
+ * Who gets a connection: candidates that are dialled, peers that come to us, and who goes for them where there is no room.
+ *
+ *      Limits    maxPeers, MAX_HALF_OPEN                       of one torrent
+ *                maxConnections, MAX_HALF_OPEN_OVERALL         of all together
+ */
+import type * as Address from "../base/Address.ts"
+import * as Deadlines from "../base/Deadlines.ts"
+import { type Millis, NEVER } from "../base/Time.ts"
+import * as Candidates from "./Candidates.ts"
+import * as Connections from "./Connections.ts"
+import type { ConnId } from "./Input.ts"
+import * as Introductions from "./Introductions.ts"
+import * as Limits from "./Limits.ts"
+import * as Peer from "./Peer.ts"
+import * as State from "./State.ts"
+import * as Turnover from "./Turnover.ts"
+
+/** All torrents together have as many connections as they may. */
+const hasNoPlace = (load: State.Load): boolean => load.connections >= load.maxConnections
+
+/** All torrents together dial as many as they may. */
+const hasNoDial = (load: State.Load): boolean => load.halfOpen >= Limits.MAX_HALF_OPEN_OVERALL
+
+/** Which of the common limits are reached: when that changes, every torrent may want to act at another time. */
+export const crowding = (load: State.Load): number => Number(hasNoPlace(load)) * 2 + Number(hasNoDial(load))
+
+/** True while another peer would be of use, to download from or to upload to, and there is a place for it. */
+export const wantsPeers = (torrent: State.Torrent): boolean =>
+  torrent.phase === "running" && torrent.peers.size < torrent.maxPeers && !hasNoPlace(torrent.local.load)
+
+const mayDial = (torrent: State.Torrent): boolean =>
+  wantsPeers(torrent) && torrent.halfOpen < Limits.MAX_HALF_OPEN && !hasNoDial(torrent.local.load)
+
+/** When the next candidate may be dialled. */
+export const nextDialAt = (torrent: State.Torrent, now: Millis): Millis =>
+  mayDial(torrent) ? Candidates.nextDialAt(torrent.candidates, now) : NEVER
+
+/** Dials as many candidates as there is room for. */
+export const dial = (torrent: State.Torrent, turn: State.Turn): void => {
+  while (mayDial(torrent)) {
+    const address = Candidates.next(torrent.candidates, turn.now)
+    if (address === undefined) return
+    Candidates.connecting(torrent.candidates, address)
+    const peer = enter(torrent, torrent.local.nextConn++, address, false, turn)
+    torrent.halfOpen++
+    torrent.local.load.halfOpen++
+    turn.out.push({ _tag: "Dial", torrent: torrent.id, conn: peer.conn, address })
+  }
+}
+
+/** A peer has come to us and named this torrent. `undefined`: it is refused, and its connection closed. */
+export const accept = (
+  torrent: State.Torrent,
+  conn: ConnId,
+  address: Address.Address,
+  turn: State.Turn,
+): Peer.Peer | undefined => {
+  if (Candidates.isBanned(torrent.candidates, address.host) || !makeRoom(torrent, turn)) {
+    turn.out.push({ _tag: "Close", conn })
+    return undefined
+  }
+  const peer = enter(torrent, conn, address, true, turn)
+  Introductions.greet(torrent, peer, turn)
+  return peer
+}
+
+/** A place for one more, if need be that of a dial, or of a peer which serves nobody. */
+const makeRoom = (torrent: State.Torrent, turn: State.Turn): boolean => {
+  if (torrent.peers.size < torrent.maxPeers && !hasNoPlace(torrent.local.load)) return true
+  return giveUpDial(torrent, turn) || giveAway(torrent, 1, turn) > 0
+}
+
+/** Who is here is worth more than who may be: the dial that has taken longest is likely to be in vain. */
+const giveUpDial = (torrent: State.Torrent, turn: State.Turn): boolean => {
+  for (const peer of torrent.peers.values()) {
+    if (peer.phase !== "dialling") continue
+    Connections.close(torrent, peer, turn, "its place goes to another peer")
+    return true
+  }
+  return false
+}
+
+/** Drops up to `count` of the peers that serve nobody; returns how many. */
+const giveAway = (torrent: State.Torrent, count: number, turn: State.Turn): number => {
+  const context = { now: turn.now, isSeeding: State.isComplete(torrent) }
+  const worst = Turnover.worst(Peer.ready(torrent.peers), count, context)
+  for (const conn of worst) {
+    Connections.close(torrent, torrent.peers.get(conn)!, turn, "its place goes to another peer")
+  }
+  return worst.length
+}
+
+/** When {@link turnover} is next due. */
+export const nextTurnoverAt = (torrent: State.Torrent): Millis =>
+  torrent.phase === "running" &&
+    (Turnover.isNearlyFull(torrent.peers.size, torrent.maxPeers) || hasNoPlace(torrent.local.load))
+    ? torrent.turnoverAt
+    : NEVER
+
+/** Every so often, where there is little room: a few places of peers that serve nobody go to addresses that wait. */
+export const turnover = (torrent: State.Torrent, turn: State.Turn): void => {
+  if (turn.now < nextTurnoverAt(torrent)) return
+  torrent.turnoverAt = turn.now + Turnover.INTERVAL_MS
+  const waiting = Candidates.dialableCount(torrent.candidates, turn.now)
+  giveAway(torrent, Turnover.quota(torrent.peers.size, waiting), turn)
+}
+
+const enter = (
+  torrent: State.Torrent,
+  conn: ConnId,
+  address: Address.Address,
+  isIncoming: boolean,
+  turn: State.Turn,
+): Peer.Peer => {
+  const peer = Peer.make(conn, address, isIncoming, torrent.metainfo.geometry, turn.now)
+  torrent.peers.set(conn, peer)
+  torrent.local.load.connections++
+  Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
+  return peer
+}
+
+/** The dial succeeded: we speak first (BEP 3). */
+export const opened = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
+  torrent.halfOpen--
+  torrent.local.load.halfOpen--
+  peer.phase = "handshaking"
+  peer.lastReceivedAt = turn.now
+  Candidates.connected(torrent.candidates, peer.address)
+  Introductions.greet(torrent, peer, turn)
+  Deadlines.set(torrent.timers, peer.conn, turn.now + Limits.HANDSHAKE_TIMEOUT)
+}
