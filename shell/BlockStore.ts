@@ -35,8 +35,11 @@ export interface TorrentStore {
    * all. A file gets its full length, sparse, with its first byte. The buffers must not change before that.
    */
   readonly write: (offset: number, buffers: ReadonlyArray<Bytes>) => Effect.Effect<void, StorageError>
-  /** Reads `bytes` bytes from a torrent offset on; `Missing` where a file is not there or too short. */
-  readonly read: (offset: number, bytes: number) => Effect.Effect<Bytes, StorageError>
+  /**
+   * Reads `bytes` bytes from a torrent offset on; `Missing` where a file is not there or too short. Reads to `into` where
+   * it is given, which has that length and is what comes back.
+   */
+  readonly read: (offset: number, bytes: number, into?: Bytes) => Effect.Effect<Bytes, StorageError>
   /** Done when all that was written before is on the device. Save a resume file only after this. */
   readonly sync: Effect.Effect<void, StorageError>
   /** The parts of files that a range of the torrent lies in, in order. */

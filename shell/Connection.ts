@@ -9,7 +9,7 @@ export const DRAIN_BYTES = 256 * 1024
 export interface Connection {
   /** The peer's IP address and port; IPv4 in its own form, also on a socket that takes both. */
   readonly remote: Address
-  /** Queues bytes, which must not change afterwards; nothing happens once the connection is closed. */
+  /** Queues bytes, which must not change before `onWritten`; nothing happens once the connection is closed. */
   readonly write: (bytes: Bytes) => void
   /** Bytes queued and not yet taken by the system. */
   readonly bufferedBytes: () => number
@@ -24,6 +24,8 @@ export interface Connection {
 export interface ConnectionHandlers {
   /** One read, of any size. The bytes are the receiver's to keep: nothing is ever read over them. */
   readonly onRead: (bytes: Bytes) => void
+  /** The system has these bytes, which are just as they were given to `write`: they may change again. */
+  readonly onWritten?: (bytes: Bytes) => void
   /** `bufferedBytes` was above {@link DRAIN_BYTES} and is no longer. */
   readonly onDrain: () => void
   /** The connection is gone, and not because of `close`: once, and last. `undefined`: the peer ended the stream. */

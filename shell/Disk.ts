@@ -1,14 +1,15 @@
 /**
- * The files of one driver's torrents: gathering writes, hashing, and back-pressure. What is read from the network must
+ * The files of one driver's torrents: gathering writes and reads, hashing, and back-pressure. What is read from the network must
  * find its way to the disk and through the hasher, or reading stops.
  */
 import * as Effect from "effect/Effect"
 import type { Bytes } from "../core/base/Bytes.ts"
 import type { Millis } from "../core/base/Time.ts"
-import type { TorrentId } from "../core/client/Input.ts"
+import type { ConnId, TorrentId } from "../core/client/Input.ts"
 import * as Geometry from "../core/metainfo/Geometry.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import type { Hasher } from "./Hasher.ts"
+import * as ReadQueue from "./ReadQueue.ts"
 import type { StorageError } from "./StorageError.ts"
 import type { Turns } from "./Turns.ts"
 import * as WriteQueue from "./WriteQueue.ts"
@@ -34,16 +35,24 @@ export interface Disk {
     bytes: Bytes,
     at: Millis,
   ) => void
+  /** Reads for a peer, from what was read before if it can. */
+  readonly read: (torrent: TorrentId, ask: ReadQueue.Ask) => void
+  /** Begins the reads that were asked for since the last time. */
+  readonly flushReads: () => void
+  /** What was read has been sent: its memory may be used again. */
+  readonly giveBack: (bytes: Bytes) => void
   readonly hash: (torrent: TorrentId, piece: Geometry.PieceIndex) => void
+  readonly hashBlocks: (torrent: TorrentId, piece: Geometry.PieceIndex) => void
   /** Sends out what is still being gathered. */
   readonly flush: (torrent: TorrentId) => void
-  /** Nothing of this torrent is on its way to the disk or to the hasher. */
+  /** Nothing of this torrent is on its way to the disk, from it, or to the hasher. */
   readonly isIdle: (torrent: TorrentId) => boolean
   readonly detach: (torrent: TorrentId) => void
 }
 
 interface Attached extends Files {
   readonly queue: WriteQueue.WriteQueue
+  readonly reader: ReadQueue.Reader
   hashingBytes: number
 }
 
@@ -54,15 +63,18 @@ export interface Listeners {
   readonly onSettled: (torrent: TorrentId) => void
   /** The disk has these bytes: the buffer is not looked at again. */
   readonly onWritten: (bytes: Bytes) => void
+  /** Whether anybody would hear what is read for this connection. */
+  readonly isConnected: (conn: ConnId) => boolean
 }
 
 /** No files yet. */
 export const make = (
   hasher: Hasher["Type"],
-  { now, push, run }: Turns,
-  { onPressure, onSettled, onWritten }: Listeners,
+  { now, push, pushAll, run }: Turns,
+  { onPressure, onSettled, onWritten, isConnected }: Listeners,
 ): Disk => {
   const torrents = new Map<TorrentId, Attached>()
+  const reads = ReadQueue.make({ run }, isConnected)
   let isFull = false
   let isLingering = false
 
@@ -102,7 +114,25 @@ export const make = (
       push({ _tag: "Written", now: now(), torrent: id, piece, bytes })
       onSettled(id)
     })
-    torrents.set(id, { geometry, store, queue, hashingBytes: 0 })
+    const reader = reads.open({
+      geometry,
+      store,
+      answered: (asks, bytesOf) => {
+        const at = now()
+        pushAll(asks.map((ask) => {
+          const { conn, piece, begin } = ask
+          return { _tag: "BlockRead", now: at, torrent: id, conn, piece, begin, bytes: bytesOf(ask) }
+        }))
+      },
+      failed: (asks, { message, reason }) => {
+        const at = now()
+        pushAll(asks.map(({ conn, piece, begin }) => {
+          return { _tag: "ReadFailed", now: at, torrent: id, conn, piece, begin, reason, message }
+        }))
+      },
+      settled: () => onSettled(id),
+    })
+    torrents.set(id, { geometry, store, queue, reader, hashingBytes: 0 })
   }
 
   /** While anything waits for its neighbours, one timer looks after all of it. */
@@ -121,25 +151,40 @@ export const make = (
   const hash = (id: TorrentId, piece: Geometry.PieceIndex): void => {
     const torrent = torrents.get(id)
     if (torrent === undefined) return
-    const bytes = Geometry.pieceLength(torrent.geometry, piece)
-    const returned = (): void => {
+    torrent.queue.restart(piece)
+    const { offset, bytes } = rangeOf(torrent, piece)
+    digesting(id, torrent, bytes, hasher.sha1(torrent.store, offset, bytes), (digest) => {
+      push({ _tag: "PieceHashed", now: now(), torrent: id, piece, digest })
+    })
+  }
+
+  const hashBlocks = (id: TorrentId, piece: Geometry.PieceIndex): void => {
+    const torrent = torrents.get(id)
+    if (torrent === undefined) return
+    const { offset, bytes } = rangeOf(torrent, piece)
+    const digests = hasher.sha1(torrent.store, offset, bytes, Geometry.BLOCK_BYTES)
+    digesting(id, torrent, bytes, digests, (digests) => {
+      push({ _tag: "BlocksHashed", now: now(), torrent: id, piece, digests })
+    })
+  }
+
+  const digesting = (
+    id: TorrentId,
+    torrent: Attached,
+    bytes: number,
+    digest: Effect.Effect<Bytes, StorageError>,
+    done: (digest: Bytes) => void,
+  ): void => {
+    const returned = (tell: () => void): void => {
       torrent.hashingBytes -= bytes
       balance()
+      tell()
+      onSettled(id)
     }
-    torrent.queue.restart(piece)
     torrent.hashingBytes += bytes
-    const digest = hasher.sha1(torrent.store, Geometry.pieceOffset(torrent.geometry, piece), bytes)
     run(Effect.match(digest, {
-      onFailure: (error) => {
-        returned()
-        failed(id, error)
-        onSettled(id)
-      },
-      onSuccess: (sha1) => {
-        returned()
-        push({ _tag: "PieceHashed", now: now(), torrent: id, piece, digest: sha1 })
-        onSettled(id)
-      },
+      onFailure: (error) => returned(() => failed(id, error)),
+      onSuccess: (digest) => returned(() => done(digest)),
     }))
   }
 
@@ -150,15 +195,26 @@ export const make = (
       balance()
       linger()
     },
+    read: (id, ask) => torrents.get(id)?.reader.ask(ask),
+    flushReads: reads.flush,
+    giveBack: reads.giveBack,
     hash,
+    hashBlocks,
     flush: (id) => torrents.get(id)?.queue.flushAll(),
     isIdle: (id) => {
       const torrent = torrents.get(id)
-      return torrent === undefined || (torrent.hashingBytes === 0 && torrent.queue.pendingBytes() === 0)
+      return torrent === undefined ||
+        (torrent.hashingBytes === 0 && torrent.queue.pendingBytes() === 0 && torrent.reader.isIdle())
     },
     detach: (id) => {
+      torrents.get(id)?.reader.close()
       torrents.delete(id)
       balance()
     },
   }
 }
+
+const rangeOf = ({ geometry }: Files, piece: Geometry.PieceIndex) => ({
+  offset: Geometry.pieceOffset(geometry, piece),
+  bytes: Geometry.pieceLength(geometry, piece),
+})

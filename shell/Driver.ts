@@ -20,7 +20,7 @@ import * as Disk from "./Disk.ts"
 import { Hasher } from "./Hasher.ts"
 import * as Sockets from "./Sockets.ts"
 import { TrackerClient } from "./TrackerClient.ts"
-import { Transport } from "./Transport.ts"
+import { type OnConnection, Transport } from "./Transport.ts"
 import type { Turns } from "./Turns.ts"
 
 /** Timers of the runtimes end at 2^31 ms; an early tick changes nothing. */
@@ -32,6 +32,8 @@ export interface Attachment extends Disk.Files {
 }
 
 export interface Driver extends Pick<Turns, "now" | "push"> {
+  /** Takes a connection that a peer has made, for whichever torrent its handshake will name. */
+  readonly accept: OnConnection
   /** The client between two turns, to be looked at only. */
   readonly client: () => Client.Client
   /** Gives a torrent its files; before its `Add`. */
@@ -52,7 +54,7 @@ interface Attached {
 
 /** A driver around a fresh client; everything that it started ends with the scope. */
 export const make = (
-  local: Omit<Local, "nextConn">,
+  local: Omit<Local, "nextConn" | "load">,
   options: { readonly localAddress: string | undefined },
 ): Effect.Effect<Driver, never, Transport | Hasher | TrackerClient | Scope.Scope> =>
   Effect.gen(function* () {
@@ -70,12 +72,16 @@ export const make = (
     const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
     let client = Client.make(local, now())
 
-    const push = (input: Input): void => {
-      inputs.push(input)
+    const pushAll = (more: ReadonlyArray<Input>): void => {
+      for (const input of more) inputs.push(input)
       if (isRunning) return
       isRunning = true
       try {
-        for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) turn(next)
+        do {
+          for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) turn(next)
+          // What these turns want to read together; some of it may be answered at once.
+          disk.flushReads()
+        } while (inputs.length > 0)
         arm()
       } catch (defect) {
         inputs.length = 0
@@ -85,16 +91,22 @@ export const make = (
       }
     }
 
+    const push = (input: Input): void => pushAll([input])
+
     const run = (effect: Effect.Effect<void>): Fiber.RuntimeFiber<void> =>
       fork(Effect.catchAllDefect(effect, (defect) => Deferred.die(crash, defect)))
 
-    const turns: Turns = { now, push, run }
+    const turns: Turns = { now, push, pushAll, run }
     const transport = yield* Transport
-    const sockets = Sockets.make(transport, turns, options.localAddress)
-    const disk = Disk.make(yield* Hasher, turns, {
+    const sockets = Sockets.make(transport, turns, {
+      localAddress: options.localAddress,
+      onWritten: (bytes) => disk.giveBack(bytes),
+    })
+    const disk: Disk.Disk = Disk.make(yield* Hasher, turns, {
       onPressure: sockets.setAllPaused,
       onSettled: (id) => settled(id),
       onWritten: (bytes) => transport.recycle(bytes.buffer, bytes.length),
+      isConnected: sockets.has,
     })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -135,9 +147,13 @@ export const make = (
         case "Write":
           return disk.write(command.torrent, command.piece, command.begin, command.bytes, at)
         case "Send":
-          return sockets.send(command.conn, command.bytes)
+          return sockets.send(command.conn, command.chunks)
+        case "Read":
+          return disk.read(command.torrent, command)
         case "Hash":
           return disk.hash(command.torrent, command.piece)
+        case "HashBlocks":
+          return disk.hashBlocks(command.torrent, command.piece)
         case "Emit":
           return torrents.get(command.torrent)?.onEvent(command.event)
         case "Dial":
@@ -180,6 +196,7 @@ export const make = (
     return {
       now,
       push,
+      accept: sockets.accept,
       client: () => client,
       attach: (id, attachment) => {
         disk.attach(id, attachment)

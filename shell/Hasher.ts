@@ -2,21 +2,33 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Bytes } from "../core/base/Bytes.ts"
+import { type Bytes, concat } from "../core/base/Bytes.ts"
 import { sha1 } from "../core/base/Sha1.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import type { StorageError } from "./StorageError.ts"
 
 export class Hasher extends Context.Tag("shoal/Hasher")<Hasher, {
   /**
-   * The SHA-1, 20 bytes, of `bytes` bytes from a torrent offset on, as they stand on the disk; padding is zero.
+   * The SHA-1, 20 bytes, of `bytes` bytes from a torrent offset on, as they stand on the disk; padding is zero. With
+   * `blockBytes`, one for each so many of them, the last ones being fewer, in order.
    * `Missing` where a file is not there or too short. Ask for as many as there are: they wait their turn without
    * holding memory, and one that is interrupted while it waits is never read.
    */
-  readonly sha1: (store: TorrentStore, offset: number, bytes: number) => Effect.Effect<Bytes, StorageError>
+  readonly sha1: (
+    store: TorrentStore,
+    offset: number,
+    bytes: number,
+    blockBytes?: number,
+  ) => Effect.Effect<Bytes, StorageError>
 }>() {}
 
 /** Reads through the store and hashes in place: for stores in memory, and for tests. */
 export const layerMemory: Layer.Layer<Hasher> = Layer.succeed(Hasher, {
-  sha1: (store, offset, bytes) => Effect.map(store.read(offset, bytes), sha1),
+  sha1: (store, offset, bytes, blockBytes) =>
+    Effect.map(store.read(offset, bytes), (read) => {
+      if (blockBytes === undefined) return sha1(read)
+      const digests: Array<Bytes> = []
+      for (let at = 0; at < bytes; at += blockBytes) digests.push(sha1(read.subarray(at, at + blockBytes)))
+      return concat(digests)
+    }),
 })

@@ -30,5 +30,7 @@ export const ports: Layer.Layer<Transport | BlockStore | Hasher | ResumeStore> =
 )
 
 /** A live session. */
-export const layer = (options: Session.SessionOptions): Layer.Layer<Session.Session> =>
+export const layer = (
+  options: Session.SessionOptions,
+): Layer.Layer<Session.Session, Session.SessionError> =>
   Layer.provide(Session.layer(options), Layer.merge(ports, trackers(options.bind)))

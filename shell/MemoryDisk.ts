@@ -167,9 +167,9 @@ export const open = (
       }
     })
 
-  const read = (offset: number, bytes: number) =>
+  const read = (offset: number, bytes: number, into?: Bytes) =>
     attempt(() => {
-      const whole = new Uint8Array(bytes)
+      const whole = into ?? new Uint8Array(bytes)
       let at = 0
       for (const extent of Layout.locate(layout, offset, bytes)) {
         if (extent.path !== undefined) {
@@ -181,7 +181,7 @@ export const open = (
             throw StorageError.make("Missing", "read", extent.path)
           }
           whole.set(file.bytes.subarray(extent.offset, extent.offset + extent.bytes), at)
-        }
+        } else whole.fill(0, at, at + extent.bytes)
         at += extent.bytes
       }
       return whole

@@ -22,6 +22,7 @@ export const WINDOW_BYTES = 64 * 1024
 /** Listens on every address. */
 export const ANY = "0.0.0.0"
 const LOOPBACK = "127.0.0.1"
+const LOOPBACK_V6 = "::1"
 /** First of the ports that are given out (RFC 6335, section 6). */
 const FIRST_DYNAMIC_PORT = 49_152
 
@@ -77,7 +78,8 @@ export const dial = (
     if (onConnection === undefined) return done("Refused")
 
     end = new End({ host, port: address.port }, schedule)
-    const far = new End({ host: localAddress ?? LOOPBACK, port: network.nextPort++ }, schedule)
+    const from = localAddress ?? (host.includes(":") ? LOOPBACK_V6 : LOOPBACK)
+    const far = new End({ host: from, port: network.nextPort++ }, schedule)
     end.peer = far
     far.peer = end
     done(end)
@@ -97,6 +99,7 @@ export class End implements Connection {
   readonly #schedule: Schedule
   #handlers: ConnectionHandlers | undefined
   #unsent: Array<Bytes> = []
+  #sentOfFirst = 0
   #unsentBytes = 0
   #isAboveMark = false
   #unread: Array<Bytes> = []
@@ -166,13 +169,17 @@ export class End implements Connection {
     if (this.#isClosed || peer.#isClosed || this.#unsentBytes === 0) return
     while (this.#unsentBytes > 0 && peer.#unreadBytes < WINDOW_BYTES) {
       const first = this.#unsent[0]!
-      const sent = first.subarray(0, WINDOW_BYTES - peer.#unreadBytes)
-      if (sent.length === first.length) this.#unsent.shift()
-      else this.#unsent[0] = first.subarray(sent.length)
+      const sent = first.subarray(this.#sentOfFirst, this.#sentOfFirst + WINDOW_BYTES - peer.#unreadBytes)
+      this.#sentOfFirst += sent.length
       this.#unsentBytes -= sent.length
       // A copy, as on a real network: what the one end keeps is not what the other one sent.
       peer.#unread.push(sent.slice())
       peer.#unreadBytes += sent.length
+      if (this.#sentOfFirst < first.length) break
+      this.#unsent.shift()
+      this.#sentOfFirst = 0
+      this.#handlers?.onWritten?.(first)
+      if (this.#isClosed) return
     }
     peer.#wake()
     if (this.#isAboveMark && this.#unsentBytes <= DRAIN_BYTES) {

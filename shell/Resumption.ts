@@ -14,6 +14,16 @@ export type Progress =
   | { readonly _tag: "Checking"; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly _tag: "Warning"; readonly message: string }
 
+/** What earlier runs have left. */
+export interface Existing {
+  readonly have: Bitfield.Bitfield
+  /** Payload of earlier runs, as far as it is known. */
+  readonly uploadedBytes: number
+  readonly downloadedBytes: number
+  /** Resume data says all of this already: saving it again would change nothing. */
+  readonly isSaved: boolean
+}
+
 /**
  * The pieces that are on the disk already: believed where resume data and files agree in size and time, hashed where
  * they don't. Resume data that cannot be used costs time, never data.
@@ -23,7 +33,7 @@ export const existing = (
   metainfo: Metainfo,
   directory: string,
   tell: (progress: Progress) => void,
-): Effect.Effect<Bitfield.Bitfield, StorageError, Hasher | ResumeStore> =>
+): Effect.Effect<Existing, StorageError, Hasher | ResumeStore> =>
   Effect.gen(function* () {
     const stats = yield* store.stats
     const resume = yield* load(metainfo, directory, tell)
@@ -35,7 +45,12 @@ export const existing = (
       (doneBytes, totalBytes) => tell({ _tag: "Checking", doneBytes, totalBytes }),
     )
     for (const piece of Bitfield.pieces(good)) Bitfield.set(believed, piece)
-    return believed
+    return {
+      have: believed,
+      uploadedBytes: resume?.uploadedBytes ?? 0,
+      downloadedBytes: resume?.downloadedBytes ?? 0,
+      isSaved: resume !== undefined && Bitfield.isEmpty(recheck) && resume.have.count === believed.count,
+    }
   })
 
 const load = (metainfo: Metainfo, directory: string, tell: (progress: Progress) => void) =>

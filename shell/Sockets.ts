@@ -1,10 +1,16 @@
-/** The connections of one driver: dialling, early input, and the two reasons for not reading. */
+/** The connections of one driver: dialling, accepting, early input, congestion, and the two reasons for not reading. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Address } from "../core/base/Address.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
 import type { ConnId, Input } from "../core/client/Input.ts"
-import type { Connection, Transport } from "./Transport.ts"
+import {
+  type Connection,
+  type ConnectionHandlers,
+  DRAIN_BYTES,
+  type OnConnection,
+  type Transport,
+} from "./Transport.ts"
 import type { Turns } from "./Turns.ts"
 
 /** Longest time that connecting may take; beyond it a peer is as good as dead (libtorrent: 15 s). */
@@ -12,14 +18,19 @@ const CONNECT_TIMEOUT_MS = 15_000
 
 export interface Sockets {
   readonly dial: (conn: ConnId, address: Address) => void
-  /** Dropped if the connection is gone. */
-  readonly send: (conn: ConnId, bytes: Bytes) => void
+  /** Takes a connection that a peer has made and gives it a number of its own: -1, -2 and so on. */
+  readonly accept: OnConnection
+  /** In this order, and without copying; dropped if the connection is gone. */
+  readonly send: (conn: ConnId, chunks: ReadonlyArray<Bytes>) => void
+  /** False once a connection is gone or was closed. */
+  readonly has: (conn: ConnId) => boolean
   /** No input of this connection follows. */
   readonly close: (conn: ConnId) => void
   /** The client does not want to read this one for now, or again. */
   readonly setPaused: (conn: ConnId, isPaused: boolean) => void
   /** The disk cannot take more for now, or again: nothing is read. */
   readonly setAllPaused: (isPaused: boolean) => void
+  /** Closes every connection; none is accepted any more. */
   readonly closeAll: () => void
 }
 
@@ -29,41 +40,67 @@ interface Socket {
   /** What came before the client heard that the connection is open. */
   early: Array<Input> | undefined
   isPaused: boolean
+  /** More is unsent than is worth queueing, and the client knows. */
+  isCongested: boolean
 }
 
-/** No connections yet; `localAddress` is the one that dials leave from. */
+export interface Options {
+  /** The one that dials leave from. */
+  readonly localAddress: string | undefined
+  /** These bytes, as they were given to `send`, are the system's: nobody looks at them again. */
+  readonly onWritten: (bytes: Bytes) => void
+}
+
+/** No connections yet. */
 export const make = (
   transport: Transport["Type"],
   { now, push, run }: Turns,
-  localAddress: string | undefined,
+  { localAddress, onWritten }: Options,
 ): Sockets => {
   const sockets = new Map<ConnId, Socket>()
   let isAllPaused = false
+  let isClosed = false
+  let nextAccepted = -1
 
   const applyPause = ({ connection, isPaused }: Socket): void => {
     if (isPaused || isAllPaused) connection?.pauseReads()
     else connection?.resumeReads()
   }
 
-  const dial = (conn: ConnId, address: Address): void => {
-    const socket: Socket = { connection: undefined, dial: undefined, early: [], isPaused: false }
+  const add = (conn: ConnId, connection: Connection | undefined): Socket => {
+    const early = connection === undefined ? [] : undefined
+    const socket: Socket = { connection, dial: undefined, early, isPaused: false, isCongested: false }
     sockets.set(conn, socket)
-    const deliver = (input: Input): void => {
-      if (sockets.get(conn) !== socket) return
-      if (socket.early !== undefined) socket.early.push(input)
-      else {
-        if (input._tag === "ConnClosed") sockets.delete(conn)
-        push(input)
-      }
+    return socket
+  }
+
+  /** Passes an input of this connection on, unless it is gone for the client. */
+  const deliver = (conn: ConnId, socket: Socket, input: Input): void => {
+    if (sockets.get(conn) !== socket) return
+    if (socket.early !== undefined) socket.early.push(input)
+    else {
+      if (input._tag === "ConnClosed") sockets.delete(conn)
+      push(input)
     }
+  }
+
+  const handlersOf = (conn: ConnId, socket: Socket): ConnectionHandlers => ({
+    onRead: (bytes) => deliver(conn, socket, { _tag: "ConnRead", now: now(), conn, bytes }),
+    onWritten,
+    onDrain: () => {
+      if (!socket.isCongested) return
+      socket.isCongested = false
+      deliver(conn, socket, { _tag: "ConnDrained", now: now(), conn })
+    },
+    onClose: (reason) => deliver(conn, socket, { _tag: "ConnClosed", now: now(), conn, reason }),
+  })
+
+  const dial = (conn: ConnId, address: Address): void => {
+    const socket = add(conn, undefined)
     const connect = transport.connect(
       address,
       { timeoutMs: CONNECT_TIMEOUT_MS, ...(localAddress === undefined ? {} : { localAddress }) },
-      {
-        onRead: (bytes) => deliver({ _tag: "ConnRead", now: now(), conn, bytes }),
-        onDrain: () => {},
-        onClose: (reason) => deliver({ _tag: "ConnClosed", now: now(), conn, reason }),
-      },
+      handlersOf(conn, socket),
     )
     socket.dial = run(Effect.match(connect, {
       onFailure: ({ message }) => {
@@ -79,9 +116,28 @@ export const make = (
         push({ _tag: "ConnOpened", now: now(), conn })
         const early = socket.early ?? []
         socket.early = undefined
-        early.forEach(deliver)
+        // It happens now: the clock that the client sees never runs backwards.
+        for (const input of early) deliver(conn, socket, { ...input, now: now() })
       },
     }))
+  }
+
+  const accept: OnConnection = (connection, setHandlers) => {
+    if (isClosed) return
+    const conn = nextAccepted--
+    const socket = add(conn, connection)
+    setHandlers(handlersOf(conn, socket))
+    applyPause(socket)
+    push({ _tag: "ConnAccepted", now: now(), conn, address: connection.remote })
+  }
+
+  const send = (conn: ConnId, chunks: ReadonlyArray<Bytes>): void => {
+    const socket = sockets.get(conn)
+    if (socket?.connection === undefined) return
+    for (const chunk of chunks) socket.connection.write(chunk)
+    if (socket.isCongested || socket.connection.bufferedBytes() <= DRAIN_BYTES) return
+    socket.isCongested = true
+    push({ _tag: "ConnCongested", now: now(), conn })
   }
 
   const close = (conn: ConnId): void => {
@@ -93,7 +149,9 @@ export const make = (
 
   return {
     dial,
-    send: (conn, bytes) => sockets.get(conn)?.connection?.write(bytes),
+    accept,
+    send,
+    has: (conn) => sockets.has(conn),
     close,
     setPaused: (conn, isPaused) => {
       const socket = sockets.get(conn)
@@ -106,6 +164,7 @@ export const make = (
       for (const socket of sockets.values()) applyPause(socket)
     },
     closeAll: () => {
+      isClosed = true
       for (const conn of [...sockets.keys()]) close(conn)
     },
   }

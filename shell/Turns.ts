@@ -9,6 +9,8 @@ export interface Turns {
   readonly now: () => Millis
   /** Takes an input and runs the turn, unless one is running: then it is taken next. */
   readonly push: (input: Input) => void
+  /** The same for several inputs, which are taken one after another. */
+  readonly pushAll: (inputs: ReadonlyArray<Input>) => void
   /** Starts work in the driver's scope; a defect in it is the driver's. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
 }

@@ -10,7 +10,7 @@ const FOLDERS = ["core", "shell", "cli", "tests"]
 const FILES = FOLDERS.flatMap((folder) =>
   readdirSync(ROOT + folder, { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((file) => /\.m?[tj]s$/.test(file))
+    .filter((file) => /\.m?[tj]s$/.test(file) && !file.includes("/node_modules/"))
 )
 
 describe("the tree", () => {

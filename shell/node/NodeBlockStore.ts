@@ -90,15 +90,18 @@ const makeStore = (
       }
     })
 
-  const read = (offset: number, bytes: number) =>
+  const read = (offset: number, bytes: number, into?: Bytes) =>
     attempt(async () => {
-      const whole = new Uint8Array(bytes)
+      const whole = into ?? new Uint8Array(bytes)
       let at = 0
       for (const extent of Layout.locate(layout, offset, bytes)) {
         const { path } = extent
         const part = whole.subarray(at, at + extent.bytes)
         at += extent.bytes
-        if (path === undefined) continue
+        if (path === undefined) {
+          part.fill(0)
+          continue
+        }
         const open = () =>
           Files.openForReading(path).catch((error) => {
             throw Files.describe(error, "read", path)

@@ -19,6 +19,8 @@ const DEPTH = 2
 interface Job {
   readonly id: number
   readonly extents: ReadonlyArray<Extent>
+  /** One digest for so many bytes each; of all together where it is missing. */
+  readonly blockBytes: number | undefined
   readonly resume: (outcome: Effect.Effect<Bytes, StorageError.StorageError>) => void
   isRetry: boolean
 }
@@ -53,7 +55,7 @@ export const layerWith = (
           // Only work keeps the process up, an idle pool does not.
           if (thread.jobs.size === 0) thread.worker.ref()
           thread.jobs.set(job.id, job)
-          thread.worker.postMessage({ id: job.id, extents: job.extents })
+          thread.worker.postMessage({ id: job.id, extents: job.extents, blockBytes: job.blockBytes })
         }
       }
 
@@ -119,9 +121,10 @@ export const layerWith = (
       )
 
       return {
-        sha1: (store, offset, bytes) =>
+        sha1: (store, offset, bytes, blockBytes) =>
           Effect.async<Bytes, StorageError.StorageError>((resume) => {
-            const job: Job = { id: nextId++, extents: store.locate(offset, bytes), resume, isRetry: false }
+            const extents = store.locate(offset, bytes)
+            const job: Job = { id: nextId++, extents, blockBytes, resume, isRetry: false }
             waiting.add(job)
             dispatch()
             // What a thread has begun runs to its end; its answer finds nobody.

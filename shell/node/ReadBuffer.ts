@@ -7,7 +7,7 @@
  * Measured over loopback, 3 GB, one core: 64 KiB reads 0.92 s of CPU, 128 KiB 0.76 s, 256 KiB 0.93 s, 1 MiB 0.82 s.
  * A buffer must be offered before anything comes, so a connection starts small: hundreds of idle ones cost little.
  */
-import * as Slabs from "./Slabs.ts"
+import * as Slabs from "../Slabs.ts"
 
 const MIN_ROOM_BYTES = 4 * 1024
 const MAX_ROOM_BYTES = 128 * 1024

@@ -6,21 +6,49 @@
  * Files are opened anew for each job: that costs too little to be measured (1.3 GB/s either way with pieces of 256 KiB),
  * and neither keeps descriptors nor sees a file that has been replaced.
  */
+import { Buffer } from "node:buffer"
 import { createHash } from "node:crypto"
 import { closeSync, constants, openSync, readSync } from "node:fs"
 import { parentPort } from "node:worker_threads"
 
 /**
  * @typedef {{ path: string | undefined, offset: number, bytes: number }} Extent
- * @typedef {{ id: number, extents: ReadonlyArray<Extent> }} Job
- * @typedef {{ id: number, digest: Uint8Array }} Digest
+ * @typedef {{ id: number, extents: ReadonlyArray<Extent>, blockBytes: number | undefined }} Job
+ * @typedef {{ id: number, digest: Uint8Array }} Digest 20 bytes, or 20 for each block
+ * @typedef {{ update: (bytes: Uint8Array) => void, finish: () => Uint8Array }} Digester
  * @typedef {{ id: number, path: string, code: string | undefined }} Failure `ENOENT` also for a file that is too short
  */
 
 /** Large enough for few system calls, small enough for the second-level cache. */
 const scratch = new Uint8Array(256 * 1024)
 
-/** @type {(hash: import("node:crypto").Hash, bytes: number) => void} */
+/** One digest of all that comes, or one for each `blockBytes` of it. @type {(blockBytes: number | undefined) => Digester} */
+const makeDigester = (blockBytes = Infinity) => {
+  /** @type {Array<Uint8Array>} */
+  const digests = []
+  let hash = createHash("sha1")
+  let room = blockBytes
+  return {
+    update: (bytes) => {
+      for (let at = 0; at < bytes.length;) {
+        const part = bytes.subarray(at, Math.min(at + room, bytes.length))
+        hash.update(part)
+        at += part.length
+        room -= part.length
+        if (room > 0) continue
+        digests.push(hash.digest())
+        hash = createHash("sha1")
+        room = blockBytes
+      }
+    },
+    finish: () => {
+      if (room < blockBytes || blockBytes === Infinity) digests.push(hash.digest())
+      return new Uint8Array(Buffer.concat(digests))
+    },
+  }
+}
+
+/** @type {(hash: Digester, bytes: number) => void} */
 const hashZeros = (hash, bytes) => {
   scratch.fill(0, 0, Math.min(bytes, scratch.length))
   for (let left = bytes; left > 0; left -= scratch.length) {
@@ -28,7 +56,7 @@ const hashZeros = (hash, bytes) => {
   }
 }
 
-/** @type {(hash: import("node:crypto").Hash, path: string, offset: number, bytes: number) => void} */
+/** @type {(hash: Digester, path: string, offset: number, bytes: number) => void} */
 const hashFile = (hash, path, offset, bytes) => {
   const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   try {
@@ -46,8 +74,8 @@ const hashFile = (hash, path, offset, bytes) => {
 }
 
 /** @type {(job: Job) => Digest | Failure} */
-const run = ({ id, extents }) => {
-  const hash = createHash("sha1")
+const run = ({ id, extents, blockBytes }) => {
+  const hash = makeDigester(blockBytes)
   for (const { path, offset, bytes } of extents) {
     if (path === undefined) {
       hashZeros(hash, bytes)
@@ -59,7 +87,7 @@ const run = ({ id, extents }) => {
       return { id, path, code: /** @type {{ code?: string }} */ (error).code }
     }
   }
-  return { id, digest: new Uint8Array(hash.digest()) }
+  return { id, digest: hash.finish() }
 }
 
 parentPort?.on("message", (/** @type {Job} */ job) => parentPort?.postMessage(run(job)))

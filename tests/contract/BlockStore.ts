@@ -102,6 +102,19 @@ export const contract = (
         expectBytes(yield* store.read(39_990, 30_020), data.slice(39_990, 70_010))
       }))
 
+    test("reads to the memory that it is given, over whatever was in it", () =>
+      Effect.gen(function* () {
+        const { store } = yield* open(mixed)
+        const data = random(100_000)
+        data.fill(0, 40_000, 50_000)
+        yield* store.write(0, [data])
+        const memory = new Uint8Array(40_000).fill(7)
+        const into = memory.subarray(5_000, 35_000)
+        expect(yield* store.read(30_000, 30_000, into)).toBe(into)
+        expectBytes(into, data.slice(30_000, 60_000))
+        expect([memory[4_999], memory[35_000]]).toEqual([7, 7])
+      }))
+
     test("gives a file its full length with its first byte, and keeps the rest of what was there", () =>
       Effect.gen(function* () {
         const { disk, store, at } = yield* open(mixed)

@@ -13,6 +13,8 @@ export interface Seen {
   readonly handlers: ConnectionHandlers
   readonly reads: Array<Uint8Array>
   readonly closes: Array<string | undefined>
+  /** What the system has taken. */
+  readonly written: Array<Uint8Array>
   readonly receivedBytes: () => number
   /** Waits until `isDone`, asked after each event. */
   readonly until: (isDone: (seen: Seen) => boolean) => Effect.Effect<void>
@@ -26,6 +28,7 @@ export const watch = (): Seen => {
   const seen: Seen = {
     reads: [],
     closes: [],
+    written: [],
     drains: 0,
     receivedBytes: () => received,
     until: (isDone) =>
@@ -42,6 +45,10 @@ export const watch = (): Seen => {
       onRead: (bytes) => {
         seen.reads.push(bytes)
         received += bytes.length
+        changed()
+      },
+      onWritten: (bytes) => {
+        seen.written.push(bytes)
         changed()
       },
       onDrain: () => {

@@ -51,6 +51,29 @@ export const contract = (name: string, layer: Layer.Layer<Hasher | BlockStore | 
         }
       }))
 
+    test("hashes each block of a range by itself, across files and padding", () =>
+      Effect.gen(function* () {
+        const { data, store, hasher } = yield* setup
+        yield* store.write(0, [data])
+        for (
+          const [offset, bytes, blockBytes] of [
+            [0, 65_536, 16_384],
+            [0, 65_537, 16_384],
+            [0, data.length, 300_001],
+            [299_990, 20_020, 7],
+            [5, 100, 16_384],
+            [17, 0, 16_384],
+          ] as const
+        ) {
+          const expected: Array<string> = []
+          for (let at = 0; at < bytes; at += blockBytes) {
+            expected.push(digest(data.subarray(offset + at, offset + Math.min(at + blockBytes, bytes))))
+          }
+          const found = yield* hasher.sha1(store, offset, bytes, blockBytes)
+          expect(toHex(found)).toBe(expected.join(""))
+        }
+      }))
+
     test("hashes what is on the disk now", () =>
       Effect.gen(function* () {
         const { disk, data, store, hasher } = yield* setup

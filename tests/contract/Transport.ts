@@ -22,7 +22,7 @@ export class TestNetwork extends Context.Tag("test/Network")<TestNetwork, {
 export const contract = (
   name: string,
   layer: Layer.Layer<Transport | TestNetwork>,
-  options: { readonly hasSilent: boolean },
+  options: { readonly hasSilent: boolean; readonly hasIpv6: boolean },
 ): void => {
   type Body = () => Effect.Effect<void, unknown, Transport | TestNetwork | Scope.Scope>
   const live = (body: Body) => () => body().pipe(Effect.provide(layer))
@@ -79,6 +79,59 @@ export const contract = (
         const { address, near, far } = yield* pair
         expect(near.connection.remote).toEqual(address)
         expect(far.connection.remote).toEqual({ host: HOST, port: expect.any(Number) })
+      }))
+
+    it.scopedLive.skipIf(!options.hasIpv6)(
+      "takes connections of both families where no address is named, each peer in its own form",
+      live(() =>
+        Effect.gen(function* () {
+          const transport = yield* Transport
+          const remotes = yield* Queue.unbounded<string>()
+          const { address } = yield* transport.listen({ port: 0 }, (connection, setHandlers) => {
+            setHandlers(watch().handlers)
+            remotes.unsafeOffer(connection.remote.host)
+          })
+          for (const host of [HOST, "::1"]) {
+            const { connection } = yield* connect({ host, port: address.port })
+            expect(yield* Queue.take(remotes)).toBe(host)
+            connection.close()
+          }
+        })
+      ),
+    )
+
+    test("tells what it has written: the very bytes, once each and in order, and none of what was lost", () =>
+      Effect.gen(function* () {
+        const { near, far } = yield* pair
+        const parts = [random(10), random(700_000, 2), random(1), random(90_000, 3)]
+        for (const part of parts) far.connection.write(part)
+        yield* near.seen.until((seen) => seen.receivedBytes() === 790_011)
+        yield* far.seen.until((seen) => seen.written.length === parts.length)
+        parts.forEach((part, index) => expect(far.seen.written[index]).toBe(part))
+
+        near.connection.pauseReads()
+        const lost = random(64 * 1024 * 1024)
+        for (let at = 0; at < lost.length; at += 1 << 20) {
+          far.connection.write(lost.subarray(at, at + (1 << 20)))
+        }
+        far.connection.close()
+        near.connection.resumeReads()
+        yield* near.seen.until((seen) => seen.closes.length > 0)
+        expect(far.seen.written.length).toBeLessThan(parts.length + 64)
+      }))
+
+    test("has the bytes that it says are written, whatever becomes of them afterwards", () =>
+      Effect.gen(function* () {
+        const { near, far } = yield* pair
+        near.connection.pauseReads()
+        const parts = [random(20_000, 1), random(13, 2), random(30_000, 3)]
+        const sent = Bytes.concat(parts)
+        for (const part of parts) far.connection.write(part)
+        yield* far.seen.until((seen) => seen.written.length === parts.length)
+        for (const part of parts) part.fill(0)
+        near.connection.resumeReads()
+        yield* near.seen.until((seen) => seen.receivedBytes() === sent.length)
+        expectBytes(Bytes.concat(near.seen.reads), sent)
       }))
 
     test("resolves names", () =>

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -19,8 +18,11 @@ import * as ResumeStore from "../../shell/ResumeStore.ts"
 import * as Session from "../../shell/Session.ts"
 import * as TrackerClient from "../../shell/TrackerClient.ts"
 import * as Transport from "../../shell/Transport.ts"
-import { contentAt, torrentOf } from "../support/CoreSwarm.ts"
+import { torrentOf } from "../support/CoreSwarm.ts"
 import * as MemorySeeder from "../support/MemorySeeder.ts"
+import * as Scene from "./SessionScene.ts"
+
+const { passing } = Scene
 
 const TRACKER = "http://tracker.test/announce"
 const SEEDER = { host: "127.0.0.1", port: 7001 }
@@ -44,40 +46,15 @@ const makeWorld = (options: { readonly trackerIsDown?: boolean; readonly freeByt
         : ok({ intervalMs: 1_800_000, peers: [SEEDER] })
     }),
   )
-  const session = Session.layer({
-    port: 6881,
-    bind: undefined,
-    maxPeers: 50,
-    maxDownloadRateBytesPerSec: 0,
-    maxUploadRateBytesPerSec: 0,
-  })
+  const session = Session.layer(Scene.sessionOptions)
   return { disk, saved, announces, layer: Layer.provideMerge(session, ports) }
 }
 
-const request = (metainfo: Metainfo, peers = [SEEDER]): Session.TorrentRequest => ({
-  metainfo,
-  directory: "/downloads",
-  selection: undefined,
-  strategy: "rarest",
-  peers,
-})
+const request = (metainfo: Metainfo, peers = [SEEDER]): Session.TorrentRequest =>
+  Scene.request(metainfo, { peers })
 
 const isWhole = (disk: MemoryDisk.MemoryDisk, metainfo: Metainfo): boolean =>
-  metainfo.files.every(({ path, bytes }, index) => {
-    const file = MemoryDisk.get(disk, `/downloads/${path}`)
-    return file !== undefined && Bytes.equals(file, contentAt(metainfo.geometry.files[index]!.offset, bytes))
-  })
-
-/** Lets virtual time pass in small steps until the effect is done: whatever is due in between happens. */
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(effect)
-    for (;;) {
-      const exit = yield* fiber.poll
-      if (Option.isSome(exit)) return yield* exit.value
-      yield* TestClock.adjust("250 millis")
-    }
-  })
+  Scene.isWhole({ disk }, metainfo)
 
 describe("a session", () => {
   it.effect("downloads what its tracker's peers have, and says how it went", () => {
@@ -242,13 +219,7 @@ describe("back-pressure", () => {
       }).pipe(
         Effect.scoped,
         Effect.provide(Layer.provideMerge(
-          Session.layer({
-            port: 6881,
-            bind: undefined,
-            maxPeers: 50,
-            maxDownloadRateBytesPerSec: 0,
-            maxUploadRateBytesPerSec: 0,
-          }),
+          Session.layer(Scene.sessionOptions),
           Layer.mergeAll(
             Transport.layerMemory(),
             gated,

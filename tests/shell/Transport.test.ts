@@ -2,6 +2,7 @@ import { expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { networkInterfaces } from "node:os"
 import * as MemoryNetwork from "../../shell/MemoryNetwork.ts"
 import * as NodeTransport from "../../shell/node/NodeTransport.ts"
 import * as Transport from "../../shell/Transport.ts"
@@ -15,14 +16,18 @@ const memory = Layer.unwrapEffect(Effect.sync(() => {
   return Layer.merge(Transport.layerMemory(network), Layer.succeed(TestNetwork, { silent }))
 }))
 
-contract("Transport.layerMemory", memory, { hasSilent: true })
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1")
+)
+
+contract("Transport.layerMemory", memory, { hasSilent: true, hasIpv6: true })
 contract(
   "NodeTransport.layer",
   Layer.merge(
     NodeTransport.layer,
     Layer.scoped(TestNetwork, Effect.map(Silent.address, (silent) => ({ silent }))),
   ),
-  { hasSilent: Silent.isPossible },
+  { hasSilent: Silent.isPossible, hasIpv6 },
 )
 
 it.effect("a memory network does the same things in the same order each time", () => {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { createServer, type Server, Socket } from "node:net"
 import * as NodeTransport from "../../../shell/node/NodeTransport.ts"
 import * as ReadBuffer from "../../../shell/node/ReadBuffer.ts"
-import * as Slabs from "../../../shell/node/Slabs.ts"
+import * as Slabs from "../../../shell/Slabs.ts"
 import { type ConnectionHandlers, Transport } from "../../../shell/Transport.ts"
 import { expectBytes, random } from "../../contract/BlockStore.ts"
 
@@ -73,6 +73,33 @@ describe("NodeTransport", () => {
       yield* Deferred.await(all)
       // A hundred messages in one system call arrive in one read; with a call each they would be many.
       expect(reads).toEqual([1_300])
+      connection.close()
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
+  it.scopedLive("reads to the memory that was given back, also on connections that it took", () =>
+    Effect.gen(function* () {
+      const transport = yield* Transport
+      const total = 48 * 1024 * 1024
+      const far = yield* Deferred.make<void>()
+      const buffers = new Set<ArrayBufferLike>()
+      let received = 0
+      const { address } = yield* transport.listen({ host: "127.0.0.1", port: 0 }, (_, setHandlers) => {
+        setHandlers({
+          ...quiet,
+          onRead: (bytes) => {
+            buffers.add(bytes.buffer)
+            received += bytes.length
+            transport.recycle(bytes.buffer, bytes.length)
+            if (received === total) Deferred.unsafeDone(far, Effect.void)
+          },
+        })
+      })
+      const connection = yield* transport.connect(address, { timeoutMs: 5_000 }, quiet)
+      const part = random(1 << 20)
+      for (let at = 0; at < total; at += part.length) connection.write(part)
+      yield* Deferred.await(far)
+      // The first, small ones while it grows, then the same few again; without that it would be one for each megabyte.
+      expect(buffers.size).toBeLessThan(24)
       connection.close()
     }).pipe(Effect.provide(NodeTransport.layer)))
 

@@ -1,17 +1,17 @@
 /**
- * Memory that sockets read to. Without reuse, each byte that is downloaded is a byte that is allocated, zeroed and
- * collected: at 1 GB/s that costs more than the protocol. A slab is used again once all of it was given back; what is
- * never given back is the collector's.
+ * Memory that sockets and disks are read to. Without reuse, each byte that passes through is a byte that is allocated,
+ * zeroed and collected: at 1 GB/s that costs more than the protocol. A slab is used again once all of it was given back;
+ * what is never given back is the collector's.
  *
  *     open ──close──▶ closed ──(all that was taken has been given back)──▶ free ──▶ open
  */
-import { assert } from "../../core/base/Assert.ts"
+import { assert } from "../core/base/Assert.ts"
 
-/** Every slab that is worth keeping has this size; smaller ones belong to slow connections, which need few. */
+/** The size that sockets read by: smaller slabs belong to slow connections, which need few. */
 export const SLAB_BYTES = 1024 * 1024
 
-/** Slabs kept for use: about what is on its way to the disk at any time. */
-const MAX_FREE = 32
+/** Kept for use: about what is on its way to the disk at any time. */
+const MAX_FREE_BYTES = 32 * 1024 * 1024
 
 export interface Slabs {
   /** A slab to read to, with whatever was in it before. */
@@ -32,20 +32,21 @@ interface Account {
   isClosed: boolean
 }
 
-export const make = (): Slabs => {
+/** Slabs of which those of `slabBytes` bytes are used again. */
+export const make = (slabBytes = SLAB_BYTES): Slabs => {
   const accounts = new WeakMap<ArrayBufferLike, Account>()
   const free: Array<Uint8Array> = []
 
   const settle = (account: Account): void => {
     if (!account.isClosed || account.outBytes > 0) return
     accounts.delete(account.slab.buffer)
-    if (free.length < MAX_FREE) free.push(account.slab)
+    if (free.length * slabBytes < MAX_FREE_BYTES) free.push(account.slab)
   }
 
   return {
     open: (bytes) => {
-      if (bytes !== SLAB_BYTES) return new Uint8Array(new ArrayBuffer(bytes))
-      const slab = free.pop() ?? new Uint8Array(new ArrayBuffer(SLAB_BYTES))
+      if (bytes !== slabBytes) return new Uint8Array(new ArrayBuffer(bytes))
+      const slab = free.pop() ?? new Uint8Array(new ArrayBuffer(slabBytes))
       accounts.set(slab.buffer, { slab, outBytes: 0, isClosed: false })
       return slab
     },
