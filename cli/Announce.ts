@@ -32,7 +32,7 @@ const makeRequest = Effect.gen(function* () {
   return (metainfo: Metainfo): AnnounceRequest => ({
     infoHash: metainfo.infoHashBytes,
     peerId,
-    port: Number(Options.network.port.fallback),
+    port: Options.PORT,
     uploadedBytes: 0,
     downloadedBytes: 0,
     leftBytes: metainfo.geometry.totalBytes,

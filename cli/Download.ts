@@ -1,21 +1,18 @@
 /** `shoal download`: everything that was asked for, verified and written; one session for all torrents. */
 import * as Path from "@effect/platform/Path"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Stream from "effect/Stream"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
-import { Session, type SessionOptions, type TorrentHandle, type TorrentRequest } from "../shell/Session.ts"
+import type { TorrentRequest, TorrentSnapshot } from "../shell/Session.ts"
+import * as Background from "./Background.ts"
+import * as Batch from "./Batch.ts"
 import type { Spec } from "./Command.ts"
 import * as Events from "./Events.ts"
-import { Failure, UsageError, verdict } from "./Exit.ts"
+import { UsageError } from "./Exit.ts"
 import * as Options from "./Options.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Progress from "./Progress.ts"
 import * as Select from "./Select.ts"
-import * as Source from "./Source.ts"
 import * as Text from "./Text.ts"
 
 export const spec = {
@@ -28,6 +25,7 @@ export const spec = {
     sequential: Options.flag("sequential", "fetch pieces in order instead of rarest first"),
     peers: Options.peers,
     ...Options.network,
+    ...Options.goals,
     noDht: Options.flag("no-dht", "no DHT; this version has none yet"),
     noPex: Options.flag("no-pex", "no peer exchange; this version has none yet"),
     noLsd: Options.flag("no-lsd", "no local peer discovery; this version has none yet"),
@@ -37,30 +35,6 @@ export const spec = {
 } satisfies Spec
 
 export type DownloadOptions = Options.Values<typeof spec.flags>
-
-/** What the session needs of the options. */
-export const sessionOptions = (options: DownloadOptions): SessionOptions => ({
-  port: options.port,
-  bind: options.bind,
-  maxPeers: options.maxPeers,
-  maxDownloadRateBytesPerSec: options.maxDownloadRate,
-  maxUploadRateBytesPerSec: options.maxUploadRate,
-})
-
-/** Loads the sources, without those that name the same torrent again. */
-const loadAll = (sources: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const output = yield* Output
-    const loaded = yield* Effect.forEach(sources, Source.load, { concurrency: 4 })
-    const torrents = new Map<string, Metainfo>()
-    for (const [index, metainfo] of loaded.entries()) {
-      if (torrents.has(metainfo.infoHash)) {
-        const message = `${sources[index]} is the same torrent as one before it`
-        yield* Events.warn(output, metainfo.infoHash, message)
-      } else torrents.set(metainfo.infoHash, metainfo)
-    }
-    return [...torrents.values()]
-  })
 
 const requestOf = (
   options: DownloadOptions,
@@ -79,119 +53,106 @@ const requestOf = (
     selection: selection?.value,
     strategy: options.sequential ? "sequential" : "rarest",
     peers: options.peers,
+    mode: "download",
+    superSeed: false,
+    goals: { ratio: options.seedRatio, seedMs: options.seedTime },
+    announceToAllTiers: options.allTiers,
+    maxDownloadRateBytesPerSec: 0,
+    maxUploadRateBytesPerSec: 0,
   })
 }
 
-/** A torrent on its way; without a handle while what is on the disk is being checked. */
-interface Running {
+/** What a torrent came to: after `seconds` all was there, and `seedSeconds` later the goal was reached, if there was one. */
+interface Done {
   readonly metainfo: Metainfo
-  handle: TorrentHandle | undefined
+  readonly seconds: number
+  readonly seedSeconds: number | undefined
+  readonly snapshot: TorrentSnapshot
 }
 
 /** Follows one torrent to its end, in a scope of its own: once it closed, everything is on disk and announced. */
-const follow = (request: TorrentRequest, running: Set<Running>) =>
+const follow = (request: TorrentRequest, board: Batch.Board) =>
   Effect.scoped(Effect.gen(function* () {
-    const output = yield* Output
-    const session = yield* Session
-    const { metainfo } = request
-    for (const warning of metainfo.warnings) yield* Events.warn(output, metainfo.infoHash, warning)
+    const { metainfo, goals } = request
+    const isSeeding = goals.ratio !== undefined || goals.seedMs !== undefined
     const startedMs = Process.monotonicMs()
-    const entry: Running = { metainfo, handle: undefined }
-    const forget = Effect.sync(() => running.delete(entry))
-    running.add(entry)
-    const handle = yield* Effect.onError(session.add(request), () => forget)
-    entry.handle = handle
-    // Runs before the session's own finaliser: a torrent that leaves has no figures any more.
-    yield* Effect.addFinalizer(() => forget)
-    const events = yield* handle.events.pipe(
-      Stream.takeUntil(({ _tag }) => _tag === "Completed"),
-      Stream.runForEach(Events.teller(output, metainfo)),
-      Effect.forkScoped,
-    )
+    const { entry, handle } = yield* Batch.add(request, board)
+    const last = isSeeding ? "SeedGoalReached" : "Completed"
+    const told = yield* Batch.tellEvents(handle, metainfo, ({ _tag }) => _tag === last)
     yield* handle.completed
-    const seconds = (Process.monotonicMs() - startedMs) / 1_000
-    // What was told before completion is printed before the last line.
-    yield* Fiber.join(events).pipe(Effect.timeout("1 second"), Effect.ignore)
-    const snapshot = yield* handle.snapshot
-    return { metainfo, seconds, snapshot }
-  })).pipe(
-    Effect.tap(({ metainfo, seconds, snapshot }) =>
-      Effect.gen(function* () {
-        const output = yield* Output
-        const averageRate = seconds > 0 ? Math.round(snapshot.downloadedBytes / seconds) : 0
-        yield* output.event("complete", {
-          infoHash: metainfo.infoHash,
-          name: metainfo.name,
-          bytes: snapshot.wantedBytes,
-          seconds: Math.round(seconds * 1_000) / 1_000,
-          averageRate,
-          downloaded: snapshot.downloadedBytes,
-          uploaded: snapshot.uploadedBytes,
-          wasted: snapshot.wastedBytes,
-          hashFailures: snapshot.hashFailures,
-        })
-        const amount = `done: ${Text.printable(metainfo.name)}, ${Text.bytes(snapshot.wantedBytes)}`
-        yield* output.result(
-          snapshot.downloadedBytes === 0
-            ? `${amount} were already there, verified`
-            : `${amount} in ${Text.duration(seconds * 1_000)} (${Text.rate(averageRate)}), verified`,
-        )
-      })
-    ),
-  )
+    const completedMs = Process.monotonicMs()
+    const seconds = (completedMs - startedMs) / 1_000
+    if (isSeeding) {
+      entry.seeding = { sinceMs: completedMs, goalRatio: goals.ratio }
+      yield* tellSeeding({ metainfo, seconds, seedSeconds: undefined, snapshot: yield* handle.snapshot })
+      yield* handle.seeded
+    }
+    const seedSeconds = isSeeding ? (Process.monotonicMs() - completedMs) / 1_000 : undefined
+    yield* told
+    return { metainfo, seconds, seedSeconds, snapshot: yield* handle.snapshot }
+  })).pipe(Effect.tap(tellDone))
 
-/** Draws all running torrents, until interrupted. */
-const drawing = (running: ReadonlySet<Running>) =>
+const rounded = (seconds: number): number => Math.round(seconds * 1_000) / 1_000
+
+/** Bytes a second, of what was received. */
+const averageRate = ({ seconds, snapshot }: Done): number =>
+  seconds > 0 ? Math.round(snapshot.downloadedBytes / seconds) : 0
+
+/** `NAME, 1.0 MiB in 2.0 s (512.0 KiB/s), verified`. */
+const sentence = (done: Done): string => {
+  const { metainfo, seconds, snapshot } = done
+  const amount = `${Text.printable(metainfo.name)}, ${Text.bytes(snapshot.wantedBytes)}`
+  return snapshot.downloadedBytes === 0
+    ? `${amount} were already there, verified`
+    : `${amount} in ${Text.duration(seconds * 1_000)} (${Text.rate(averageRate(done))}), verified`
+}
+
+/** All is there, and the torrent goes on uploading. */
+const tellSeeding = (done: Done) =>
   Effect.gen(function* () {
     const output = yield* Output
-    const draw = Effect.gen(function* () {
-      const rows: Array<Progress.Row> = []
-      for (const { metainfo, handle } of running) {
-        const snapshot = handle === undefined ? undefined : yield* handle.snapshot
-        rows.push({ name: metainfo.name, snapshot })
-        if (snapshot !== undefined) yield* Events.progress(output, metainfo, snapshot)
-      }
-      if (rows.length > 0) yield* output.progress(Progress.draw(rows))
+    const { metainfo, seconds, snapshot } = done
+    yield* output.event("seeding", {
+      infoHash: metainfo.infoHash,
+      name: metainfo.name,
+      bytes: snapshot.wantedBytes,
+      seconds: rounded(seconds),
     })
-    yield* Effect.forever(Effect.zipRight(Effect.sleep(output.progressIntervalMs), draw))
+    yield* output.result(`done: ${sentence(done)}; seeding`)
   })
 
-/**
- * Downloads every source into `options.out`. A torrent that fails does not stop the others; afterwards the first
- * failure is the run's, and each one is an `error` event.
- */
+const tellDone = (done: Done) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const { metainfo, seconds, seedSeconds, snapshot } = done
+    yield* output.event("complete", {
+      infoHash: metainfo.infoHash,
+      name: metainfo.name,
+      bytes: snapshot.wantedBytes,
+      seconds: rounded(seconds),
+      averageRate: averageRate(done),
+      downloaded: snapshot.downloadedBytes,
+      uploaded: snapshot.uploadedBytes,
+      wasted: snapshot.wastedBytes,
+      hashFailures: snapshot.hashFailures,
+      ratio: Events.ratio(snapshot),
+      seedSeconds: seedSeconds === undefined ? undefined : rounded(seedSeconds),
+    })
+    yield* output.result(
+      seedSeconds === undefined
+        ? `done: ${sentence(done)}`
+        : `seeded: ${Text.printable(metainfo.name)}, ${Text.bytes(snapshot.uploadedBytes)} in ${
+          Text.duration(seedSeconds * 1_000)
+        }, ratio ${Progress.ratio(snapshot.ratio)}`,
+    )
+  })
+
+/** Downloads every source into `options.out`. */
 export const run = (options: DownloadOptions, sources: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const output = yield* Output
     const path = yield* Path.Path
-    const torrents = yield* loadAll(sources)
+    const torrents = yield* Batch.load(sources)
     const directory = path.resolve(options.out)
     const requests = yield* Effect.forEach(torrents, (metainfo) => requestOf(options, directory, metainfo))
-    const running = new Set<Running>()
-    const progress = yield* Effect.fork(drawing(running))
-    const exits = yield* Effect.forEach(requests, (request) => Effect.exit(follow(request, running)), {
-      concurrency: "unbounded",
-    }).pipe(Effect.ensuring(Effect.zipRight(Fiber.interrupt(progress), output.clear)))
-
-    const failures = exits.flatMap((exit, index) =>
-      Exit.isFailure(exit) ? [{ cause: exit.cause, index }] : []
-    )
-    if (failures.length === 0) return
-    if (failures.length > 1) {
-      // Each torrent's own event; the verdict on the whole run prints the last one.
-      for (const { cause, index } of failures) {
-        const { error } = verdict(cause)
-        if (error !== undefined) {
-          yield* output.event("error", { infoHash: torrents[index]!.infoHash, ...error })
-        }
-      }
-      const first = verdict(failures[0]!.cause).error
-      if (first !== undefined) {
-        const message = `${failures.length} of ${requests.length} torrents failed; the first, ${
-          torrents[failures[0]!.index]!.name
-        }: ${first.message}`
-        return yield* new Failure({ reason: first.reason, message, cause: failures[0]!.cause })
-      }
-    }
-    return yield* Effect.failCause(failures[0]!.cause as Cause.Cause<Failure>)
-  })
+    yield* Batch.followAll(requests, follow)
+  }).pipe(Effect.provideService(Background.Background, Background.foreground))

@@ -2,7 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Address from "../core/base/Address.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import type { Reason } from "../core/torrent/Choker.ts"
+import type { FileFault, Problem } from "../shell/Faults.ts"
 import type { TorrentEvent, TorrentSnapshot } from "../shell/Session.ts"
+import * as Inspect from "./Inspect.ts"
 import type { Fields, Output } from "./Output.ts"
 import * as Progress from "./Progress.ts"
 import * as Text from "./Text.ts"
@@ -22,6 +25,17 @@ export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [strin
         totalLength: metainfo.geometry.totalBytes,
         pieces: event.pieceCount,
         piecesHave: event.piecesHave,
+      }]
+    case "FilesFaulty":
+      return ["faulty", {
+        infoHash,
+        files: event.faults.map(({ fileIndex, path, problem, pieceCount, piecesHave }) => ({
+          index: fileIndex + 1,
+          path,
+          problem,
+          pieces: pieceCount,
+          piecesHave,
+        })),
       }]
     case "PieceVerified":
       return ["piece", { infoHash, piece: event.piece, ok: true }]
@@ -62,6 +76,7 @@ export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [strin
         seeders: event.seeders,
         leechers: event.leechers,
         warning: event.warning,
+        externalIp: event.externalIp,
       }]
     case "TrackerFailed":
       return ["tracker", {
@@ -74,14 +89,91 @@ export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [strin
     case "Warning":
       return ["warning", { infoHash, message: event.message }]
     case "PeerSnubbed":
-      return ["peer", { infoHash, state: "snubbed", address: Address.format(event.address) }]
+      return ["peer", {
+        infoHash,
+        state: "snubbed",
+        address: Address.format(event.address),
+        reason: event.reason,
+      }]
+    case "PeerUnchoked":
+    case "PeerChoked":
+      return ["peer", {
+        infoHash,
+        state: event._tag === "PeerChoked" ? "choked" : "unchoked",
+        address: Address.format(event.address),
+        reason: event.reason,
+      }]
     case "Completed":
+    case "SeedGoalReached":
     case "Failed":
       return undefined
   }
 }
 
-/** Tells each event: all of them as JSON, to people those that they may want to act on. */
+/** Files that are named one by one. */
+const FAULTS_SHOWN = 5
+
+/** `seeding what is right of NAME: 37 of 40 files; a.txt is missing, b.txt is too short and 1 more`. */
+const faultsOf = (metainfo: Metainfo, faults: ReadonlyArray<FileFault>): string => {
+  const count = Inspect.numbered(metainfo).length
+  const shown = faults.slice(0, FAULTS_SHOWN).map(({ path, problem }) => `${path} ${PROBLEMS[problem]}`)
+  const hidden = faults.length - shown.length
+  return `seeding what is right of ${metainfo.name}: ${count - faults.length} of ${
+    Text.count(count, "file")
+  }; ${shown.join(", ")}${hidden > 0 ? ` and ${hidden} more` : ""}`
+}
+
+const PROBLEMS: { readonly [problem in Problem]: string } = {
+  missing: "is missing",
+  short: "is too short",
+  different: "is different",
+  unverifiable: "shares pieces with a wrong one",
+}
+
+/** Why somebody gets what he asks for, or doesn't. */
+const REASONS: { readonly [reason in Reason]: string } = {
+  "best-uploader": "it gives us most in return",
+  "round-robin": "it is its turn",
+  "fastest-upload": "it takes fastest",
+  "anti-leech": "it has just begun or is nearly done",
+  "optimistic": "luck, to find out what it gives in return",
+  "not-interested": "it wants nothing that we have",
+  "seed": "it has everything itself",
+  "snubbed": "it does not send what we asked for",
+  "no-slot": "all slots are taken by others",
+}
+
+/** What happens with a peer, in a line of the log. */
+const logLine = (event: TorrentEvent): string | undefined => {
+  switch (event._tag) {
+    case "PeerConnected":
+      return `is connected: ${event.client}`
+    case "PeerUnchoked":
+      return `may download from us: ${REASONS[event.reason]} (${event.reason})`
+    case "PeerChoked":
+      return `may not download from us: ${REASONS[event.reason]} (${event.reason})`
+    case "PeerSnubbed":
+      return `is snubbed: ${event.reason}`
+    case "PeerDisconnected":
+      return `is disconnected: ${event.reason}`
+    case "PeerBanned":
+      return `is banned: ${event.reason}`
+    default:
+      return undefined
+  }
+}
+
+const log = ({ name }: Metainfo, event: TorrentEvent): Effect.Effect<void> => {
+  const line = logLine(event)
+  return line === undefined || !("address" in event)
+    ? Effect.void
+    : Effect.annotateLogs(Effect.logDebug(`peer ${Address.format(event.address)} ${line}`), "torrent", name)
+}
+
+/**
+ * Tells each event: all of them as JSON, to people those that they may want to act on, and to the log why a peer is
+ * connected, choked or dropped.
+ */
 export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) => Effect.Effect<void> => {
   // A tracker that stays away is told once, not at every retry.
   const silent = new Set<string>()
@@ -89,6 +181,8 @@ export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) =
     switch (event._tag) {
       case "PieceFailed":
         return `piece ${event.piece} was corrupt and is fetched again`
+      case "FilesFaulty":
+        return faultsOf(metainfo, event.faults)
       case "PeerBanned":
         return `peer ${Address.format(event.address)} is banned: ${event.reason}`
       case "TrackerAnnounced":
@@ -104,20 +198,24 @@ export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) =
         return undefined
     }
   }
-  return (event) => {
+  const tell = (event: TorrentEvent): Effect.Effect<void> => {
     const json = output.isJson ? toJson(metainfo, event) : undefined
     if (json !== undefined) return output.event(...json)
     const text = output.isJson ? undefined : remark(event)
     return text === undefined ? Effect.void : output.note(`warning: ${Text.printable(text)}`)
   }
+  return (event) => Effect.zipRight(log(metainfo, event), tell(event))
 }
 
 /** A warning of the command line itself. */
-export const warn = (output: Out, infoHash: string, message: string): Effect.Effect<void> =>
+export const warn = (output: Out, message: string, infoHash?: string): Effect.Effect<void> =>
   Effect.zipRight(
     output.event("warning", { infoHash, message }),
     output.note(`warning: ${Text.printable(message)}`),
   )
+
+/** In thousandths. */
+export const ratio = (snapshot: TorrentSnapshot): number => Math.floor(snapshot.ratio * 1_000) / 1_000
 
 /** The `progress` event: bytes are of the wanted files, and verified. */
 export const progress = (output: Out, metainfo: Metainfo, snapshot: TorrentSnapshot): Effect.Effect<void> => {
@@ -131,6 +229,7 @@ export const progress = (output: Out, metainfo: Metainfo, snapshot: TorrentSnaps
     uploaded: snapshot.uploadedBytes,
     downloadRate: Math.round(snapshot.downloadRateBytesPerSec),
     uploadRate: Math.round(snapshot.uploadRateBytesPerSec),
+    ratio: ratio(snapshot),
     peers: snapshot.peersConnected,
     peersKnown: snapshot.peersKnown,
     pieces: snapshot.pieceCount,

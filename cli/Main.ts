@@ -9,6 +9,11 @@ import * as EffectExit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import project from "../package.json" with { type: "json" }
 import * as Announce from "./Announce.ts"
+import * as Background from "./Background.ts"
+import * as Batch from "./Batch.ts"
+import * as Create from "./Create.ts"
+import * as Demo from "./Demo.ts"
+import * as Detach from "./Detach.ts"
 import * as Dispatch from "./Dispatch.ts"
 import * as Download from "./Download.ts"
 import * as Exit from "./Exit.ts"
@@ -17,6 +22,9 @@ import * as Log from "./Log.ts"
 import * as Output from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Scrape from "./Scrape.ts"
+import * as Seed from "./Seed.ts"
+import * as Share from "./Share.ts"
+import * as Stop from "./Stop.ts"
 import * as Text from "./Text.ts"
 import * as Tracker from "./Tracker.ts"
 import * as Verify from "./Verify.ts"
@@ -28,11 +36,63 @@ const trackers = Layer.unwrapEffect(Effect.map(live, (Live) => Live.trackers(und
 
 const trackerLive = Effect.promise(() => import("../shell/TrackerLive.ts"))
 
+const creationLive = Effect.promise(() => import("../shell/CreationLive.ts"))
+
+const machine = Layer.unwrapEffect(
+  Effect.map(Effect.promise(() => import("../shell/MachineLive.ts")), (Live) => Live.layer),
+)
+
+const session = (options: Parameters<typeof Batch.sessionOptions>[0]) =>
+  Layer.unwrapEffect(Effect.map(live, (Live) => Live.layer(Batch.sessionOptions(options))))
+
+/** Runs a command that can go on in the background: there, if it is to and has not been put there yet. */
+const detachable = <A, E, R>(isDetached: boolean, run: Effect.Effect<A, E, R>) =>
+  Effect.provide(
+    Effect.suspend((): Effect.Effect<
+      void,
+      unknown,
+      Exclude<R, Background.Background> | Effect.Effect.Context<typeof Detach.launch>
+    > => isDetached && !Background.isChild ? Detach.launch : Background.serve(run)),
+    machine,
+  )
+
 const entries: ReadonlyArray<Dispatch.Entry> = [
-  Dispatch.entry(Download.spec, (options, sources) =>
+  Dispatch.entry(
+    Download.spec,
+    (options, sources) => Effect.provide(Download.run(options, sources), session(options)),
+  ),
+  Dispatch.entry(
+    Seed.spec,
+    (options, torrents) =>
+      detachable(options.detach, Effect.provide(Seed.run(options, torrents), session(options))),
+  ),
+  Dispatch.entry(Share.spec, (options, [path]) =>
+    detachable(
+      options.detach,
+      Effect.provide(
+        Share.run(options, path!),
+        Layer.mergeAll(
+          session(options),
+          Layer.unwrapEffect(Effect.map(live, (Live) => Live.ports)),
+          Layer.unwrapEffect(Effect.map(creationLive, (Live) => Live.layer)),
+          Layer.unwrapEffect(Effect.map(trackerLive, (Live) => Live.layer)),
+        ),
+      ),
+    )),
+  Dispatch.entry(Stop.spec, (options, torrents) => Effect.provide(Stop.run(options, torrents), machine)),
+  Dispatch.entry(Create.spec, (options, [path]) =>
     Effect.provide(
-      Download.run(options, sources),
-      Layer.unwrapEffect(Effect.map(live, (Live) => Live.layer(Download.sessionOptions(options)))),
+      Create.run(options, path!),
+      Layer.unwrapEffect(Effect.map(creationLive, (Live) => Live.layer)),
+    )),
+  Dispatch.entry(Demo.spec, (options) =>
+    Effect.provide(
+      Demo.run(options),
+      Layer.mergeAll(
+        Layer.unwrapEffect(Effect.map(live, (Live) => Layer.merge(Live.ports, Live.trackers(undefined)))),
+        Layer.unwrapEffect(Effect.map(creationLive, (Live) => Live.layer)),
+        Layer.unwrapEffect(Effect.map(trackerLive, (Live) => Live.layer)),
+      ),
     )),
   Dispatch.entry(Inspect.spec, (_, [source]) => Inspect.run(source!)),
   Dispatch.entry(Verify.spec, (options, [source]) =>
@@ -94,7 +154,8 @@ const program = Effect.gen(function* () {
   }
   yield* action.pipe(
     Effect.provideService(Output.Output, run.output),
-    Effect.provide(Log.layer(common, Process.pid, (line) => Process.stderr.write(`${line}\n`))),
+    // By way of the output, which takes its live block away first.
+    Effect.provide(Log.layer(common, Process.pid, (line) => Effect.runSync(run.output.alert(line)))),
   )
 }).pipe(Effect.provide(platform))
 

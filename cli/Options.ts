@@ -179,17 +179,24 @@ export const peers: Flag<ReadonlyArray<Address.Address>> = list(
   "also connect to this peer; repeatable",
 )
 
+/** Where BitTorrent clients have always listened. */
+export const PORT = 6881
+
 /** Options that shape the session, shared by every command that talks to peers. */
 export const network = {
   port: value(
     "port",
     "N",
     Value.integer(0, 65_535),
-    6881,
-    "the port for peers, as trackers are told",
+    undefined,
+    `listen on this port, 0 for any free one (default ${PORT}, or any if that is taken)`,
     "p",
   ),
   bind: value("bind", "ADDR", Value.ip, undefined, "use this local address only"),
+  allTiers: flag(
+    "all-tiers",
+    "announce to a tracker of every tier at once, instead of the first that answers",
+  ),
   maxPeers: value("max-peers", "N", Value.integer(1, 10_000), 80, "connections at most, for each torrent"),
   maxDownloadRate: value(
     "max-download-rate",
@@ -207,4 +214,28 @@ export const network = {
     "upload at most so many bytes a second: 500K, 2M; 0 is unlimited",
     "u",
   ),
+} satisfies Flags
+
+/** When seeding is over. */
+export const goals = {
+  seedRatio: value(
+    "seed-ratio",
+    "R",
+    Value.ratio,
+    undefined,
+    "seed until so many times the torrent's size was uploaded: 1, 1.5",
+  ),
+  seedTime: value("seed-time", "D", Value.duration, undefined, "seed for so long: 90s, 15m, 2h"),
+} satisfies Flags
+
+/** Options of commands that upload until they are stopped. */
+export const seeding = {
+  ...network,
+  ...goals,
+  super: flag(
+    "super",
+    "show each peer other pieces until all are out (BEP 16), for the first seed of a torrent",
+  ),
+  peers,
+  detach: flag("detach", "go on in the background; 'shoal stop' ends it"),
 } satisfies Flags

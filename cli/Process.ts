@@ -5,7 +5,11 @@
 const { process } = globalThis
 
 /** The arguments after the program's own path. */
-export const args: ReadonlyArray<string> = process.argv.slice(2)
+export const args: ReadonlyArray<string> =
+  // `npm start` alone shows what this is.
+  process.argv.length === 2 && process.env["npm_lifecycle_event"] === "start"
+    ? ["demo"]
+    : process.argv.slice(2)
 
 export const env: Readonly<Record<string, string | undefined>> = process.env
 
@@ -14,6 +18,15 @@ export const cwd = (): string => process.cwd()
 
 /** Which file names the system takes: Windows has reserved ones and characters. */
 export const names: "portable" | "posix" = process.platform === "win32" ? "portable" : "posix"
+
+/** Where the system wants programs to keep what they need from one run to the next; `undefined` if it doesn't say. */
+export const stateFolder = (): string | undefined => {
+  const { XDG_STATE_HOME, LOCALAPPDATA, HOME } = env
+  // By the XDG specification a relative path counts as none.
+  if (XDG_STATE_HOME?.startsWith("/")) return `${XDG_STATE_HOME}/shoal`
+  if (process.platform === "win32" && LOCALAPPDATA) return `${LOCALAPPDATA}\\shoal`
+  return HOME ? `${HOME}/.local/state/shoal` : undefined
+}
 
 export const pid: number = process.pid
 

@@ -9,6 +9,10 @@ export interface Row {
   readonly name: string
   /** `undefined` while what is on the disk is being checked. */
   readonly snapshot: TorrentSnapshot | undefined
+  /** For how long it has only uploaded, and goes on to. */
+  readonly seedingMs?: number | undefined
+  /** When the ratio ends it. */
+  readonly goalRatio?: number | undefined
 }
 
 /** The block shows this many torrents, so that it never scrolls; the rest is counted in one line. */
@@ -43,12 +47,23 @@ const eta = ({ wantedBytes, haveBytes, downloadRateBytesPerSec }: TorrentSnapsho
   return Number.isFinite(ms) ? Text.duration(Math.max(1_000, ms)) : "-"
 }
 
+/** Two decimals, rounded down: a goal is said to be reached when it is. */
+export const ratio = (value: number): string => (Math.floor(value * 100 + 1e-9) / 100).toFixed(2)
+
 /** What goes on, as text without colours. */
-const facts = (snapshot: TorrentSnapshot | undefined): string => {
+const facts = ({ snapshot, seedingMs, goalRatio }: Row): string => {
   if (snapshot?.checked !== undefined) {
     return `checking ${Text.bytes(snapshot.checked.totalBytes)} that are there`
   }
   if (snapshot === undefined) return "looking at what is there"
+  if (seedingMs !== undefined) {
+    const goal = goalRatio === undefined ? "" : ` of ${ratio(goalRatio)}`
+    return `seeding, up ${Text.rate(snapshot.uploadRateBytesPerSec)}, ${
+      Text.bytes(snapshot.uploadedBytes)
+    } sent, ratio ${ratio(snapshot.ratio)}${goal}, ${Text.count(snapshot.peersConnected, "peer")}, ${
+      Text.duration(seedingMs)
+    }`
+  }
   const amount = `${Text.bytes(snapshot.haveBytes)} of ${Text.bytes(snapshot.wantedBytes)}`
   if (snapshot.state === "complete") return `complete, ${amount}`
   return `${amount}, down ${Text.rate(snapshot.downloadRateBytesPerSec)}, up ${
@@ -66,7 +81,7 @@ const progressOf = ({ snapshot }: Row): number =>
 
 /** The line for pipes and logs. */
 export const plain = (row: Row): string =>
-  `${percent(progressOf(row))} ${Text.printable(row.name)}: ${facts(row.snapshot)}`
+  `${percent(progressOf(row))} ${Text.printable(row.name)}: ${facts(row)}`
 
 /** The live block: two lines a torrent, each within `columns`. */
 export const block = (
@@ -78,22 +93,25 @@ export const block = (
   // Unfinished ones first: what is done needs no watching.
   const shown = [...rows].sort((a, b) => Number(isDone(a)) - Number(isDone(b))).slice(0, ROWS)
   const lines = shown.flatMap((row) => {
+    const name = Text.fit(Text.printable(row.name), columns)
+    // A bar that is always full says nothing, and there is more to say.
+    if (row.seedingMs !== undefined) return [name, paint(DIM, Text.fit(`  ${facts(row)}`, columns))]
     const fraction = progressOf(row)
     const label = percent(fraction).padStart(6)
     const barColumns = Math.max(0, Math.min(BAR, columns - label.length - 30))
     const colour = isDone(row) ? GREEN : CYAN
     const used = (barColumns === 0 ? 0 : barColumns + 1) + label.length
     return [
-      Text.fit(Text.printable(row.name), columns),
+      name,
       (barColumns === 0 ? "" : `${paint(colour, bar(fraction, barColumns))} `) + label +
-      paint(DIM, Text.fit(`  ${facts(row.snapshot)}`, columns - used)),
+      paint(DIM, Text.fit(`  ${facts(row)}`, columns - used)),
     ]
   })
   const hidden = rows.length - shown.length
   return hidden > 0 ? [...lines, Text.fit(`and ${hidden} more`, columns)] : lines
 }
 
-const isDone = (row: Row): boolean => row.snapshot?.state === "complete"
+const isDone = (row: Row): boolean => row.snapshot?.state === "complete" && row.seedingMs === undefined
 
 /** Both forms of the same rows. */
 export const draw = (rows: ReadonlyArray<Row>): Progress => ({

@@ -34,6 +34,12 @@ export const duration: Parser<number> = (text) => {
   )
 }
 
+/** Uploaded bytes as a multiple of the torrent's size. Other clients disagree on what 0 means, so it is refused. */
+export const ratio: Parser<number> = (text) => {
+  const value = /^\d{1,6}(?:\.\d{1,6})?$/.test(text) ? Number(text) : 0
+  return orElse(value > 0 ? value : undefined, "a ratio above 0 such as 1 or 1.5")
+}
+
 /** A whole number from `low` to `high`. */
 export const integer = (low: number, high: number): Parser<number> => (text) => {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN

@@ -7,14 +7,27 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type * as Command from "../../cli/Command.ts"
 import * as Completions from "../../cli/Completions.ts"
 import * as Dispatch from "../../cli/Dispatch.ts"
 import * as Download from "../../cli/Download.ts"
 import * as Inspect from "../../cli/Inspect.ts"
+import * as Seed from "../../cli/Seed.ts"
+import * as Share from "../../cli/Share.ts"
+import * as Stop from "../../cli/Stop.ts"
+import * as Tracker from "../../cli/Tracker.ts"
 import * as Verify from "../../cli/Verify.ts"
 import { execute, withFolder } from "./support.ts"
 
-const specs = [Download.spec, Inspect.spec, Verify.spec]
+const specs = [
+  Download.spec,
+  Seed.spec,
+  Share.spec,
+  Stop.spec,
+  Inspect.spec,
+  Verify.spec,
+  Tracker.spec,
+] as const
 
 /** Plans an invocation; gives what would run as `[command, options, arguments]`, the text, or the usage error. */
 const plan = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
@@ -23,11 +36,7 @@ const plan = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => 
     decoded = { ...(options as object), args }
     return Effect.void
   }
-  const entries = [
-    Dispatch.entry(Download.spec, remember),
-    Dispatch.entry(Inspect.spec, remember),
-    Dispatch.entry(Verify.spec, remember),
-  ]
+  const entries = specs.map((spec: Command.Spec) => Dispatch.entry(spec, remember))
   return Dispatch.plan(entries, { args, env, version: "9.9.9" }).pipe(
     Effect.match({
       onFailure: ({ message, command }) => ({ usage: message, command }),
@@ -58,7 +67,9 @@ describe("options of download", () => {
       select: undefined,
       sequential: false,
       peers: [],
-      port: 6881,
+      port: undefined,
+      seedRatio: undefined,
+      seedTime: undefined,
       bind: undefined,
       maxPeers: 80,
       maxDownloadRate: 0,
@@ -158,6 +169,25 @@ describe("a value is taken from the flag, else the environment, else the file, e
     }))
 })
 
+describe("arguments", () => {
+  it("can be left out where the command takes none, or needs none", async () => {
+    expect(await plan(["tracker"])).toMatchObject({ command: "tracker", args: [] })
+    expect(await plan(["stop"])).toMatchObject({ command: "stop", args: [], all: false })
+    expect(await plan(["stop", "a", "b"])).toMatchObject({ args: ["a", "b"] })
+  })
+
+  it("stand in the usage line as they can be given", async () => {
+    const usage = async (command: string) => {
+      const { text } = await plan([command, "--help"]) as { text: string }
+      return /^usage: (.*)$/m.exec(text)?.[1]
+    }
+    expect(await usage("tracker")).toBe("shoal tracker [OPTION]…")
+    expect(await usage("stop")).toBe("shoal stop [OPTION]… [TORRENT…]")
+    expect(await usage("seed")).toBe("shoal seed [OPTION]… TORRENT…")
+    expect(await usage("share")).toBe("shoal share [OPTION]… PATH")
+  })
+})
+
 describe("wrong usage", () => {
   it.each([
     [[], "no command was given", undefined],
@@ -167,8 +197,16 @@ describe("wrong usage", () => {
     [["inspect"], "inspect needs a SOURCE", "inspect"],
     [["inspect", "a", "b"], "inspect takes one SOURCE, not 2", "inspect"],
     [["inspect", ""], "an empty SOURCE was given", "inspect"],
+    [["tracker", "a"], "tracker takes no argument", "tracker"],
+    [["tracker", ""], "tracker takes no argument", "tracker"],
+    [["seed"], "seed needs at least one TORRENT", "seed"],
+    [["seed", "a", "--seed-ratio", "0"], "--seed-ratio 0: expected a ratio above 0 such as 1 or 1.5", "seed"],
+    [["seed", "a", "--seed-time", "1"], /^--seed-time 1: expected a duration/, "seed"],
+    [["seed", "a", "-o", "b"], "seed has no option --out", "seed"],
+    [["share", "a", "b"], "share takes one PATH, not 2", "share"],
+    [["stop", ""], "an empty TORRENT was given", "stop"],
     [["inspect", "a", "--port", "1"], "inspect has no option --port", "inspect"],
-    [["download", "a", "--seed-ratio", "1"], "unknown option --seed-ratio", "download"],
+    [["download", "a", "--metadata-only"], "unknown option --metadata-only", "download"],
     [["download", "a", "--peer", "nowhere"], /^--peer nowhere: expected HOST:PORT/, "download"],
     [["download", "a", "--select", "0"], /^--select 0: files are numbered from 1/, "download"],
     [["download", "a", "--max-peers", "0"], /^--max-peers 0: expected a whole number from 1/, "download"],

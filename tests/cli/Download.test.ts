@@ -1,23 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as HttpClient from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { join } from "node:path"
 import type { Address } from "../../core/base/Address.ts"
+import * as Batch from "../../cli/Batch.ts"
 import * as Download from "../../cli/Download.ts"
 import { verdict } from "../../cli/Exit.ts"
-import * as Output from "../../cli/Output.ts"
 import * as Select from "../../cli/Select.ts"
-import { Session, SessionError, type TorrentEvent, type TorrentRequest } from "../../shell/Session.ts"
-import { FIXTURES, jsonLines, memorySink, snapshot } from "./support.ts"
+import { SessionError, type TorrentEvent, type TorrentRequest } from "../../shell/Session.ts"
+import * as FakeSession from "./FakeSession.ts"
+import type { Plot } from "./FakeSession.ts"
+import { FIXTURES, jsonLines } from "./support.ts"
 
 const LEAVES = join(FIXTURES, "leaves.torrent")
 const ALICE = join(FIXTURES, "alice.torrent")
@@ -28,71 +25,44 @@ const options: Download.DownloadOptions = {
   select: undefined,
   sequential: false,
   peers: [],
-  port: 6881,
+  port: undefined,
   bind: undefined,
+  allTiers: false,
   maxPeers: 80,
   maxDownloadRate: 0,
   maxUploadRate: 0,
+  seedRatio: undefined,
+  seedTime: undefined,
   noDht: false,
   noPex: false,
   noLsd: false,
 }
 
-/** How the made-up session treats a torrent. */
-interface Plot {
-  readonly events?: ReadonlyArray<TorrentEvent>
-  readonly completed?: Effect.Effect<void, SessionError>
-  readonly downloadedBytes?: number
-}
-
+/** Runs the command with a session that says `Completed` after the plot's events. */
 const run = (
   plot: Plot | ((request: TorrentRequest) => Plot),
   settings: {
     isJson?: boolean
     options?: Partial<Download.DownloadOptions>
     sources?: ReadonlyArray<string>
+    warnings?: ReadonlyArray<string>
   } = {},
 ) => {
-  const requests: Array<TorrentRequest> = []
-  const closed: Array<string> = []
-  const stdout = memorySink()
-  const stderr = memorySink()
-  const session = Layer.succeed(Session, {
-    add: (request) =>
-      Effect.gen(function* () {
-        requests.push(request)
-        yield* Effect.addFinalizer(() => Effect.sync(() => closed.push(request.metainfo.name)))
-        const { events = [], completed = Effect.void, downloadedBytes = 0 } = typeof plot === "function"
-          ? plot(request)
-          : plot
-        const wantedBytes = request.metainfo.geometry.totalBytes
-        return {
-          events: Stream.concat(
-            Stream.fromIterable([...events, { _tag: "Completed" } as const]),
-            Stream.never,
-          ),
-          completed,
-          snapshot: Effect.succeed(
-            snapshot({ wantedBytes, haveBytes: wantedBytes, downloadedBytes, hashFailures: 2 }),
-          ),
-        }
-      }),
+  const { isJson = false, warnings = [] } = settings
+  const { layer, ...seen } = FakeSession.make({
+    isJson,
+    warnings,
+    plot: (request) => {
+      const { events = [], figures, ...rest } = typeof plot === "function" ? plot(request) : plot
+      return {
+        ...rest,
+        events: [...events, { _tag: "Completed" }],
+        figures: { hashFailures: 2, ...figures },
+      }
+    },
   })
-  const output = Output.layer({
-    stdout,
-    stderr,
-    isJson: settings.isJson ?? false,
-    isQuiet: false,
-    isColourless: true,
-  })
-  const noNetwork = Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make(() => Effect.die("no network in this test")),
-  )
-  const effect = Download.run({ ...options, ...settings.options }, settings.sources ?? [LEAVES]).pipe(
-    Effect.provide(Layer.mergeAll(session, output, NodeFileSystem.layer, NodePath.layer, noNetwork)),
-  )
-  return { effect, requests, closed, stdout, stderr }
+  const effect = Download.run({ ...options, ...settings.options }, settings.sources ?? [LEAVES])
+  return { effect: Effect.provide(effect, layer), ...seen }
 }
 
 describe("what the session is asked for", () => {
@@ -144,7 +114,7 @@ describe("what the session is asked for", () => {
 describe("what is printed", () => {
   it.live("one line when it is done", () =>
     Effect.gen(function* () {
-      const { effect, stdout, closed } = run({ downloadedBytes: 362_017 })
+      const { effect, stdout, closed } = run({ figures: { downloadedBytes: 362_017 } })
       yield* effect
       expect(stdout.text).toMatch(
         /^done: Leaves of Grass by Walt Whitman\.epub, 353\.5 KiB in .+ \(.+\/s\), verified\n$/,
@@ -165,7 +135,7 @@ describe("what is printed", () => {
     Effect.gen(function* () {
       const piece = 3 as Extract<TorrentEvent, { _tag: "PieceVerified" }>["piece"]
       const { effect, stdout, stderr } = run({
-        downloadedBytes: 400_000,
+        figures: { downloadedBytes: 400_000 },
         events: [
           { _tag: "Started", piecesHave: 1, pieceCount: 23 },
           { _tag: "TrackerFailed", url: "http://t/", message: "gone", retryInMs: 1_500 },
@@ -235,6 +205,82 @@ describe("what is printed", () => {
       const lines = jsonLines(stdout.text)
       expect(lines.map(({ event }) => event)).toEqual(["progress", "progress", "complete"])
       expect(lines[0]).toMatchObject({ bytes: 362_017, totalBytes: 362_017, peers: 0, downloadRate: 0 })
+    }))
+})
+
+describe("--seed-ratio and --seed-time", () => {
+  const goal: TorrentEvent = { _tag: "SeedGoalReached", goal: "ratio" }
+
+  it.effect("keep a torrent until a goal is reached, and say so in between", () =>
+    Effect.gen(function* () {
+      const completed = yield* Deferred.make<void>()
+      const seeded = yield* Deferred.make<void>()
+      const { effect, closed, requests, stdout } = run({
+        events: [goal],
+        completed: Deferred.succeed(completed, undefined),
+        seeded: Deferred.await(seeded),
+        figures: { downloadedBytes: 362_017, uploadedBytes: 543_026, ratio: 1.5 },
+      }, { isJson: true, options: { seedRatio: 1.5, seedTime: 60_000 } })
+      const fiber = yield* Effect.fork(effect)
+      yield* Deferred.await(completed)
+      yield* TestClock.adjust("1500 millis")
+      expect(jsonLines(stdout.text).map(({ event }) => event)).toEqual(["seeding", "progress"])
+      expect(closed).toEqual([])
+      yield* Deferred.succeed(seeded, undefined)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      expect(requests[0]).toMatchObject({ mode: "download", goals: { ratio: 1.5, seedMs: 60_000 } })
+      expect(closed).toHaveLength(1)
+      expect(jsonLines(stdout.text)[0]).toMatchObject({ bytes: 362_017, seconds: expect.any(Number) })
+      expect(jsonLines(stdout.text).at(-1)).toMatchObject({
+        event: "complete",
+        uploaded: 543_026,
+        ratio: 1.5,
+        seedSeconds: expect.any(Number),
+      })
+    }))
+
+  it.live("say both in words", () =>
+    Effect.gen(function* () {
+      const { effect, stdout } = run({
+        events: [goal],
+        seeded: Effect.void,
+        figures: { uploadedBytes: 724_034, ratio: 2 },
+      }, { options: { seedRatio: 2 } })
+      yield* effect
+      expect(stdout.text.split("\n")).toEqual([
+        "done: Leaves of Grass by Walt Whitman.epub, 353.5 KiB were already there, verified; seeding",
+        expect.stringMatching(
+          /^seeded: Leaves of Grass by Walt Whitman\.epub, 707\.1 KiB in .+, ratio 2\.00$/,
+        ),
+        "",
+      ])
+    }))
+
+  it.live("a torrent whose disk fails while it seeds has failed", () =>
+    Effect.gen(function* () {
+      const { effect } = run({
+        seeded: Effect.fail(new SessionError({ reason: "Io", message: "the disk is gone" })),
+      }, { options: { seedTime: 1_000 } })
+      const exit = yield* Effect.exit(effect)
+      expect(Exit.isFailure(exit) && verdict(exit.cause).lines).toEqual(["shoal: the disk is gone"])
+    }))
+})
+
+describe("the port", () => {
+  const listen = (changes: Partial<Download.DownloadOptions>) =>
+    Batch.sessionOptions({ ...options, ...changes }).listen
+
+  it("is the usual one or any free one, unless it was named", () => {
+    expect(listen({})).toEqual({ host: undefined, port: 6881, isFallbackAllowed: true })
+    expect(listen({ port: 7000, bind: "::1" })).toEqual({ host: "::1", port: 7000, isFallbackAllowed: false })
+  })
+
+  it.live("that was taken is a warning", () =>
+    Effect.gen(function* () {
+      const { effect, stderr } = run({}, { warnings: ["port 6881 is taken\x1b"] })
+      yield* effect
+      expect(stderr.text).toBe("warning: port 6881 is taken\ufffd\n")
     }))
 })
 

@@ -1,45 +1,24 @@
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { readdir, readFile, stat, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import { find } from "../support/Process.ts"
-import { type Ended, execute, FIXTURES, jsonLines, ROOT, withFolder } from "./support.ts"
+import * as Binary from "./Binary.ts"
+import type { Runtime } from "./Binary.ts"
+import { type Ended, execute, FIXTURES, jsonLines, withFolder } from "./support.ts"
 
 const LEAVES = join(FIXTURES, "leaves.torrent")
 const NUMBERS = join(FIXTURES, "numbers.torrent")
 
-/** By its full path: a test under Deno that starts "node" gets Deno. */
-const NODE = find("node") ?? "node"
+const binary = Binary.build()
 
-let folder = ""
-/** How each runtime starts shoal: Node the bundle, Deno the sources. */
-const commands: Record<"node" | "deno", ReadonlyArray<string>> = {
-  node: [],
-  // The binary itself: the package's script would be a second process, which passes no signals on.
-  deno: [join(ROOT, "node_modules/deno/deno"), "run", "-A", join(ROOT, "cli/Main.ts")],
-}
-const runtimes = ["node", "deno"] as const
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "shoal-bundle-"))
-  const build = await import(new URL("../../cli/build.mjs", import.meta.url).href) as {
-    bundle: (folder: string) => Promise<void>
-  }
-  await build.bundle(folder)
-  commands.node = [NODE, join(folder, "shoal.mjs")]
-}, 60_000)
-afterAll(() => rm(folder, { recursive: true, force: true }))
-
-type Runtime = typeof runtimes[number]
 const shoal = (runtime: Runtime, args: ReadonlyArray<string>, options: Parameters<typeof execute>[1] = {}) =>
-  execute([...commands[runtime], ...args], options)
+  execute([...binary.command(runtime), ...args], options)
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(Binary.RUNTIMES)("on %s", (runtime) => {
   it("inspect prints one JSON object of the documented shape", async () => {
     const { code, stdout, stderr } = await shoal(runtime, ["inspect", "--json", NUMBERS])
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
@@ -99,7 +78,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     await once(server, "listening")
     try {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x.torrent`
-      const [command, ...args] = [...commands[runtime], "download", url, "--port", "0"]
+      const [command, ...args] = [...binary.command(runtime), "download", url, "--port", "0"]
       const asked = once(server, "request")
       const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] })
       let stderr = ""
@@ -172,7 +151,12 @@ it("writes a log file a run with --log-dir", () =>
   }))
 
 it("ends quietly when the reader of its output leaves", async () => {
-  const [command, ...args] = [...commands.node, "inspect", "--json", join(FIXTURES, "sintel.torrent")]
+  const [command, ...args] = [
+    ...binary.command("node"),
+    "inspect",
+    "--json",
+    join(FIXTURES, "sintel.torrent"),
+  ]
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] })
   child.stdout.destroy()
   let stderr = ""
@@ -185,14 +169,20 @@ it("starts lean: --help within 70 MB, and twice the quarter of a second of proce
   // Not maxRSS of the usage: on Linux a child begins with what its parent had when it forked.
   const probe = 'data:text/javascript,process.on("exit",()=>{const{user,system}=process.cpuUsage();' +
     "console.error(process.memoryUsage.rss(),user+system)})"
-  const { stderr } = await execute([NODE, "--import", probe, join(folder, "shoal.mjs"), "--help"])
+  const { stderr } = await execute([
+    Binary.NODE,
+    "--import",
+    probe,
+    join(binary.folder(), "shoal.mjs"),
+    "--help",
+  ])
   const [bytes, microseconds] = stderr.trim().split(" ").map(Number)
   expect(bytes).toBeLessThan(70 * 1024 ** 2)
   expect(microseconds).toBeLessThan(500_000)
 })
 
 it("is one executable file with its worker beside it; every test above ran it away from node_modules", async () => {
-  expect(await readFile(join(folder, "shoal.mjs"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/)
-  expect((await stat(join(folder, "shoal.mjs"))).mode & 0o111).toBe(0o111)
-  expect((await readdir(folder)).sort()).toEqual(["hashWorker.mjs", "shoal.mjs"])
+  expect(await readFile(join(binary.folder(), "shoal.mjs"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/)
+  expect((await stat(join(binary.folder(), "shoal.mjs"))).mode & 0o111).toBe(0o111)
+  expect((await readdir(binary.folder())).sort()).toEqual(["hashWorker.mjs", "shoal.mjs"])
 })

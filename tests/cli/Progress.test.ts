@@ -51,6 +51,35 @@ describe("plain lines", () => {
   })
 })
 
+describe("a torrent that only uploads", () => {
+  const seeding = snapshot({
+    state: "complete",
+    haveBytes: 100 * 1024,
+    wantedBytes: 100 * 1024,
+    uploadedBytes: 150 * 1024,
+    uploadRateBytesPerSec: 5 * 1024,
+    ratio: 1.999,
+    peersConnected: 1,
+  })
+
+  it("has no time left, but a ratio and how long it has done so", () => {
+    const line = "100.0% a: seeding, up 5.0 KiB/s, 150.0 KiB sent, ratio 1.99"
+    expect(Progress.plain({ name: "a", snapshot: seeding, seedingMs: 65_000 })).toBe(`${line}, 1 peer, 1m05s`)
+    expect(Progress.plain({ name: "a", snapshot: seeding, seedingMs: 65_000, goalRatio: 2 })).toBe(
+      `${line} of 2.00, 1 peer, 1m05s`,
+    )
+  })
+
+  it("is not done yet", () => {
+    const rows = [{ name: "a", snapshot: seeding, seedingMs: 0 }, { name: "b", snapshot: seeding }]
+    expect(Progress.draw(rows).lines()).toHaveLength(1)
+    expect(Progress.block(rows, 79, false).slice(0, 2)).toEqual([
+      "a",
+      "  seeding, up 5.0 KiB/s, 150.0 KiB sent, ratio 1.99, 1 peer, 0 ms",
+    ])
+  })
+})
+
 describe("the live block", () => {
   it("has a bar, the percentage, rates, peers and the time left", () => {
     const lines = Progress.block([{ name: "a", snapshot: half }], 120, false)

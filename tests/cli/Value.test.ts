@@ -96,3 +96,18 @@ it.prop("no text makes a parser throw, and a refusal says what was expected", [f
     if (!result.ok) expect(result.error).toMatch(/^expected /)
   }
 })
+
+describe("a ratio", () => {
+  it.each([
+    ["1", 1],
+    ["1.5", 1.5],
+    ["0.25", 0.25],
+    ["0", "refused"],
+    ["0.0", "refused"],
+    ["-1", "refused"],
+    ["1e3", "refused"],
+    ["1:2", "refused"],
+    ["", "refused"],
+    ["Infinity", "refused"],
+  ])("%s is %s", (text, expected) => expect(value(Value.ratio, text)).toBe(expected))
+})

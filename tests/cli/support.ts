@@ -111,6 +111,7 @@ export const snapshot = (changes: Partial<TorrentSnapshot> = {}): TorrentSnapsho
   wastedBytes: 0,
   downloadRateBytesPerSec: 0,
   uploadRateBytesPerSec: 0,
+  ratio: 0,
   peersConnected: 0,
   peersKnown: 0,
   piecesHave: 0,

@@ -1,0 +1,188 @@
+/** What commands with several torrents share: one session for all of them, one drawing, one verdict. */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as State from "../core/torrent/State.ts"
+import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import {
+  Session,
+  type SessionOptions,
+  type TorrentEvent,
+  type TorrentHandle,
+  type TorrentRequest,
+} from "../shell/Session.ts"
+import * as Background from "./Background.ts"
+import * as Events from "./Events.ts"
+import { Failure, verdict } from "./Exit.ts"
+import * as Options from "./Options.ts"
+import { Output } from "./Output.ts"
+import * as Process from "./Process.ts"
+import * as Progress from "./Progress.ts"
+import * as Source from "./Source.ts"
+import * as Text from "./Text.ts"
+
+/** All torrents of one run; what a single torrent may have is `--max-peers`. */
+const MAX_CONNECTIONS = 500
+
+/**
+ * What the session needs of the options. A port that was named must be free; where none was, any free one will do if the
+ * usual one is taken.
+ */
+export const sessionOptions = (options: Options.Values<typeof Options.network>): SessionOptions => ({
+  listen: {
+    host: options.bind,
+    port: options.port ?? Options.PORT,
+    isFallbackAllowed: options.port === undefined,
+  },
+  bind: options.bind,
+  maxPeers: options.maxPeers,
+  maxConnections: Math.max(MAX_CONNECTIONS, options.maxPeers),
+  maxDownloadRateBytesPerSec: options.maxDownloadRate,
+  maxUploadRateBytesPerSec: options.maxUploadRate,
+  isLanExempt: false,
+  uploadSlots: State.defaults.choker.slots,
+})
+
+/** Loads the sources, without those that name the same torrent again. */
+export const load = (sources: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const loaded = yield* Effect.forEach(sources, Source.load, { concurrency: 4 })
+    const torrents = new Map<string, Metainfo>()
+    for (const [index, metainfo] of loaded.entries()) {
+      if (torrents.has(metainfo.infoHash)) {
+        const message = `${sources[index]} is the same torrent as one before it`
+        yield* Events.warn(output, message, metainfo.infoHash)
+      } else torrents.set(metainfo.infoHash, metainfo)
+    }
+    return [...torrents.values()]
+  })
+
+/** A torrent on its way; without a handle while it is being added. */
+export interface Running {
+  readonly metainfo: Metainfo
+  handle: TorrentHandle | undefined
+  /** Since it only uploads. */
+  seeding: { readonly sinceMs: number; readonly goalRatio: number | undefined } | undefined
+}
+
+/** The torrents that are drawn. */
+export type Board = Set<Running>
+
+/** Adds a torrent until the scope ends. Once that is over, everything is on disk and announced. */
+export const add = (request: TorrentRequest, board: Board) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const session = yield* Session
+    const { metainfo } = request
+    for (const warning of metainfo.warnings) yield* Events.warn(output, warning, metainfo.infoHash)
+    const entry: Running = { metainfo, handle: undefined, seeding: undefined }
+    const forget = Effect.sync(() => board.delete(entry))
+    board.add(entry)
+    const handle = yield* Effect.onError(session.add(request), () => forget)
+    entry.handle = handle
+    // Runs before the session's own finaliser: a torrent that leaves has no figures any more.
+    yield* Effect.addFinalizer(() => forget)
+    return { entry, handle }
+  })
+
+/** Tells a torrent's events, up to the one that is the last, and hands each one on. */
+export const tellEvents = (
+  handle: TorrentHandle,
+  metainfo: Metainfo,
+  isLast: (event: TorrentEvent) => boolean,
+  also: (event: TorrentEvent) => Effect.Effect<void> = () => Effect.void,
+) =>
+  Effect.gen(function* () {
+    const tell = Events.teller(yield* Output, metainfo)
+    const told = yield* handle.events.pipe(
+      Stream.takeUntil(isLast),
+      Stream.runForEach((event) => Effect.zipRight(tell(event), also(event))),
+      Effect.forkScoped,
+    )
+    /** What was told before the end is printed before the last line. */
+    return Fiber.join(told).pipe(Effect.timeout("1 second"), Effect.ignore)
+  })
+
+/** Draws all torrents of the board, until interrupted; in the background nobody looks. */
+const drawing = (board: Board) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const background = yield* Background.Background
+    const draw = Effect.gen(function* () {
+      const rows: Array<Progress.Row> = []
+      for (const { metainfo, handle, seeding } of board) {
+        const snapshot = handle === undefined ? undefined : yield* handle.snapshot
+        const seedingMs = seeding && Process.monotonicMs() - seeding.sinceMs
+        rows.push({ name: metainfo.name, snapshot, seedingMs, goalRatio: seeding?.goalRatio })
+        if (snapshot !== undefined) yield* Events.progress(output, metainfo, snapshot)
+      }
+      if (rows.length > 0) yield* output.progress(Progress.draw(rows))
+    })
+    const report = Effect.gen(function* () {
+      let done = 0
+      let total = 0
+      for (const { handle } of board) {
+        const checked = handle === undefined ? undefined : (yield* handle.snapshot).checked
+        done += checked?.doneBytes ?? 0
+        total += checked?.totalBytes ?? 0
+      }
+      if (total > 0) yield* background.checking(done, total)
+    })
+    const [interval, step] = background.isDetached
+      ? [REPORT_MS, report] as const
+      : [output.progressIntervalMs, draw] as const
+    yield* Effect.forever(Effect.zipRight(Effect.sleep(interval), step))
+  })
+
+const REPORT_MS = 500
+
+/**
+ * Follows every torrent to its end, all at once. One that fails is told at once and does not stop the others; afterwards
+ * the first failure is the run's.
+ */
+export const followAll = <A, E, R>(
+  requests: ReadonlyArray<TorrentRequest>,
+  follow: (request: TorrentRequest, board: Board) => Effect.Effect<A, E, R>,
+) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const { warnings } = yield* Session
+    for (const warning of warnings) yield* Events.warn(output, warning)
+    const board: Board = new Set()
+    const progress = yield* Effect.fork(drawing(board))
+    const one = (request: TorrentRequest) =>
+      follow(request, board).pipe(
+        Effect.tapErrorCause((cause) =>
+          requests.length > 1 ? tellFailure(request.metainfo, cause) : Effect.void
+        ),
+        Effect.exit,
+      )
+    const exits = yield* Effect.forEach(requests, one, { concurrency: "unbounded" })
+      .pipe(Effect.ensuring(Effect.zipRight(Fiber.interrupt(progress), output.clear)))
+
+    const failures = exits.flatMap((exit, index) =>
+      Exit.isFailure(exit) ? [{ cause: exit.cause, metainfo: requests[index]!.metainfo }] : []
+    )
+    const [first] = failures
+    if (first === undefined) return
+    const error = verdict(first.cause).error
+    if (failures.length > 1 && error !== undefined) {
+      const message =
+        `${failures.length} of ${requests.length} torrents failed; the first, ${first.metainfo.name}: ${error.message}`
+      return yield* new Failure({ reason: error.reason, message, cause: first.cause })
+    }
+    return yield* Effect.failCause(first.cause)
+  })
+
+/** Of one torrent of several; the verdict on the whole run comes when all have ended. */
+const tellFailure = (metainfo: Metainfo, cause: Cause.Cause<unknown>) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const { error } = verdict(cause)
+    if (error === undefined) return
+    yield* output.event("error", { infoHash: metainfo.infoHash, ...error })
+    yield* output.note(`failed: ${Text.printable(metainfo.name)}: ${error.message}`)
+  })
