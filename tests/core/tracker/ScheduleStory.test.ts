@@ -62,10 +62,12 @@ const play = (
 
   const answer = (pick: number, of: (tracker: number) => Schedule.Input): void => {
     if (open.length === 0) return
-    const [command] = open.splice(pick % open.length, 1)
-    const { tracker, event } = command!
-    const input = of(tracker)
+    const { tracker } = open[pick % open.length]!
     // If two are under way to one tracker, the schedule takes the first answer for the regular one's.
+    const regular = open.findIndex((one) => one.tracker === tracker && one.event !== "stopped")
+    const [command] = open.splice(regular >= 0 ? regular : pick % open.length, 1)
+    const { event } = command!
+    const input = of(tracker)
     if (input._tag === "Succeeded") {
       if (event === "started") told.set(tracker, true)
       if (event === "completed") completedAnswers++
