@@ -56,6 +56,7 @@ describe("options of download", () => {
   it("have defaults", async () => {
     expect(await plan(["download", "a.torrent"])).toEqual({
       command: "download",
+      allTiers: false,
       args: ["a.torrent"],
       json: false,
       quiet: false,

@@ -136,7 +136,10 @@ export const start = (command: string, args: ReadonlyArray<string>, options: Spa
     stdout: () => stdout,
     stderr: () => stderr,
     line,
-    signal: (signal) => void child.kill(signal),
+    // Not child.kill: Deno's then tells the signal instead of the exit code.
+    signal: (signal) => {
+      if (exit === undefined && child.pid !== undefined) process.kill(child.pid, signal)
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   }
