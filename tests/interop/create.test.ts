@@ -1,6 +1,15 @@
 /** `shoal create` beside other creators: the same content and options give the same info-hash, and all read the file. */
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
+import process from "node:process"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as Parse from "../../core/metainfo/Parse.ts"
 import * as Clients from "../support/Clients.ts"
@@ -192,3 +201,24 @@ test.for(["node", "deno"] as const)(
     expect(statSync(join(dir, "huge")).size).toBe(2 ** 40)
   },
 )
+
+test("a file that may not be read is named, and nothing is written", async (context) => {
+  const isRoot = process.getuid?.() === 0
+  const setpriv = Process.find("setpriv")
+  Clients.skipIf(
+    context,
+    isRoot && setpriv === undefined ? "root needs setpriv (package util-linux)" : undefined,
+  )
+  using place = TempDir.make("unreadable")
+  chmodSync(place.path, 0o777)
+  const folder = place.sub("folder")
+  chmodSync(folder, 0o755)
+  writeFileSync(join(folder, "secret"), "x", { mode: 0o000 })
+  await using run = Shoal.start(["create", folder, "-o", join(place.path, "x.torrent")], {
+    home: place.path,
+    enter: isRoot ? [setpriv!, "--reuid", "65534", "--regid", "65534", "--clear-groups"] : [],
+  })
+  expect(await run.end(10_000)).toEqual({ code: 1, signal: null })
+  expect(run.child.stderr()).toContain(`cannot read ${join(folder, "secret")}: permission denied`)
+  expect(readdirSync(place.path)).toEqual(["folder"])
+})
