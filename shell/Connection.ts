@@ -16,7 +16,10 @@ export interface Connection {
   /** Stops reading, so that the peer's sends come to a halt; a read that has begun may still be delivered. */
   readonly pauseReads: () => void
   readonly resumeReads: () => void
-  /** Closes at once; what is queued may be lost. No handler is called any more. Closing twice is closing once. */
+  /**
+   * Ends the connection: no handler is called any more. What is queued is still sent, if the peer takes it soon. Closing
+   * twice is closing once.
+   */
   readonly close: () => void
 }
 

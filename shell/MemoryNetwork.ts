@@ -128,7 +128,7 @@ export class End implements Connection {
     this.#wake()
   }
 
-  readonly bufferedBytes = (): number => this.#unsentBytes
+  readonly bufferedBytes = (): number => this.#isClosed ? 0 : this.#unsentBytes
 
   readonly pauseReads = (): void => {
     this.#isPaused = true
@@ -142,10 +142,18 @@ export class End implements Connection {
   readonly close = (): void => {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#unsent = []
-    this.#unsentBytes = 0
     this.#unread = []
+    this.#unreadBytes = 0
+    this.#peer().#drop()
+    this.#wake()
     this.#peer().#wake()
+  }
+
+  /** Nobody is there to take it. */
+  #drop(): void {
+    this.#unsent = []
+    this.#sentOfFirst = 0
+    this.#unsentBytes = 0
   }
 
   #peer(): End {
@@ -155,7 +163,7 @@ export class End implements Connection {
 
   /** A turn does one thing of each kind and asks for another while there is more. */
   #wake(): void {
-    if (this.#isTurnDue || this.#isClosed) return
+    if (this.#isTurnDue || (this.#isClosed && this.#unsentBytes === 0)) return
     this.#isTurnDue = true
     this.#schedule(() => {
       this.#isTurnDue = false
@@ -166,7 +174,7 @@ export class End implements Connection {
 
   #send(): void {
     const peer = this.#peer()
-    if (this.#isClosed || peer.#isClosed || this.#unsentBytes === 0) return
+    if (peer.#isClosed || this.#unsentBytes === 0) return
     while (this.#unsentBytes > 0 && peer.#unreadBytes < WINDOW_BYTES) {
       const first = this.#unsent[0]!
       const sent = first.subarray(this.#sentOfFirst, this.#sentOfFirst + WINDOW_BYTES - peer.#unreadBytes)
@@ -178,11 +186,10 @@ export class End implements Connection {
       if (this.#sentOfFirst < first.length) break
       this.#unsent.shift()
       this.#sentOfFirst = 0
-      this.#handlers?.onWritten?.(first)
-      if (this.#isClosed) return
+      if (!this.#isClosed) this.#handlers?.onWritten?.(first)
     }
     peer.#wake()
-    if (this.#isAboveMark && this.#unsentBytes <= DRAIN_BYTES) {
+    if (!this.#isClosed && this.#isAboveMark && this.#unsentBytes <= DRAIN_BYTES) {
       this.#isAboveMark = false
       this.#handlers?.onDrain()
     }
@@ -198,7 +205,7 @@ export class End implements Connection {
       this.#peer().#wake()
       this.#wake()
       this.#handlers.onRead(bytes)
-    } else if (this.#peer().#isClosed) {
+    } else if (this.#peer().#isClosed && this.#peer().#unsentBytes === 0) {
       this.close()
       this.#handlers.onClose(undefined)
     }

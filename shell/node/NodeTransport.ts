@@ -86,6 +86,43 @@ const toConnectError = (address: Address, error: SystemError): ConnectError => {
 const plainHost = (host: string): string =>
   host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
 
+/**
+ * How long a connection that was closed goes on: time for what is queued to leave, and for the peer to read it. A system
+ * that is told to close a socket with unread bytes resets it, and the peer loses what it has not read either.
+ */
+const LINGER_MS = 2_000
+
+/** What the connections of one layer share. */
+interface Shared {
+  readonly slabs: Slabs.Slabs
+  /** Closed by their owners, and not gone yet. */
+  readonly lingering: Set<net.Socket>
+}
+
+/** Sends what is queued, drops what comes, and ends when the peer has ended too, or has had its time. */
+const linger = (socket: net.Socket, { lingering }: Shared): void => {
+  if (socket.destroyed) return
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  lingering.add(socket)
+  socket.once("close", () => {
+    clearTimeout(timer)
+    lingering.delete(socket)
+  })
+  socket.end()
+  socket.resume()
+}
+
+/** Succeeds when no socket is left, which takes as long as one may linger. */
+const allGone = ({ lingering }: Shared): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const check = (): void => {
+      if (lingering.size === 0) resume(Effect.void)
+    }
+    // Their own listeners come first and take them off the list.
+    for (const socket of lingering) socket.once("close", check)
+    check()
+  })
+
 interface Open {
   readonly connection: Connection
   /** A read of the socket; false if it is not to read on. */
@@ -95,7 +132,7 @@ interface Open {
 }
 
 /** A connection over an open socket, which is paused. */
-const makeOpen = (socket: net.Socket, fallback: Address): Open => {
+const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open => {
   let handlers: ConnectionHandlers | undefined
   let isClosed = false
   let isPaused = false
@@ -153,16 +190,21 @@ const makeOpen = (socket: net.Socket, fallback: Address): Open => {
       if (handlers !== undefined && !isClosed) socket.resume()
     },
     close: () => {
+      if (isClosed) return
       isClosed = true
       unheard = undefined
-      socket.destroy()
+      linger(socket, shared)
     },
   }
   return {
     connection,
     deliver: (bytes: Bytes): boolean => {
-      if (!isClosed) handlers?.onRead(bytes)
-      return !isClosed && !isPaused
+      if (isClosed) {
+        shared.slabs.giveBack(bytes.buffer, bytes.length)
+        return true
+      }
+      handlers?.onRead(bytes)
+      return isClosed || !isPaused
     },
     begin: (chosen: ConnectionHandlers): void => {
       handlers = chosen
@@ -172,7 +214,7 @@ const makeOpen = (socket: net.Socket, fallback: Address): Open => {
   }
 }
 
-const connect = (slabs: Slabs.Slabs) =>
+const connect = (shared: Shared) =>
 (
   address: Address,
   { timeoutMs, localAddress }: { readonly timeoutMs: number; readonly localAddress?: string },
@@ -180,7 +222,7 @@ const connect = (slabs: Slabs.Slabs) =>
 ): Effect.Effect<Connection, ConnectError> => {
   const dial = (done: (outcome: Effect.Effect<Open, ConnectError>) => void): () => void => {
     let open: Open | undefined
-    const buffer = ReadBuffer.make(slabs)
+    const buffer = ReadBuffer.make(shared.slabs)
     let socket: net.Socket
     try {
       socket = net.connect({
@@ -208,7 +250,7 @@ const connect = (slabs: Slabs.Slabs) =>
     socket.on("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)
-      open = makeOpen(socket, address)
+      open = makeOpen(socket, address, shared)
       done(Effect.succeed(open))
     })
     return () => socket.destroy()
@@ -224,27 +266,27 @@ const connect = (slabs: Slabs.Slabs) =>
  * the first one's handle: read into buffers of the runtime, 3 GB cost 2.3 s of CPU instead of 1.0. Should a runtime keep
  * its handles elsewhere, that is how they are read.
  */
-const takeOver = (accepted: net.Socket, slabs: Slabs.Slabs, fallback: Address): Open => {
+const takeOver = (accepted: net.Socket, shared: Shared, fallback: Address): Open => {
   const keeper = accepted as unknown as { _handle?: object | null }
   const handle = keeper._handle
   if (typeof handle !== "object" || handle === null) {
-    const open = makeOpen(accepted, fallback)
+    const open = makeOpen(accepted, fallback, shared)
     accepted.on("data", open.deliver)
     return open
   }
   keeper._handle = null
   accepted.destroy()
-  const buffer = ReadBuffer.make(slabs)
+  const buffer = ReadBuffer.make(shared.slabs)
   // Called only after `resume`, which nobody can ask for before there is a connection.
   const callback = (bytes: number): boolean => open.deliver(buffer.take(bytes))
   const options = { handle, onread: { buffer: buffer.offer, callback } }
   const socket = new net.Socket(options as net.SocketConstructorOpts)
   socket.pause()
-  const open = makeOpen(socket, fallback)
+  const open = makeOpen(socket, fallback, shared)
   return open
 }
 
-const listen = (slabs: Slabs.Slabs) =>
+const listen = (shared: Shared) =>
 (
   options: ListenOptions,
   onConnection: OnConnection,
@@ -255,7 +297,7 @@ const listen = (slabs: Slabs.Slabs) =>
     const accept = (socket: net.Socket): void => {
       // Gone again before anyone could look.
       if (socket.remoteAddress === undefined) return void socket.destroy()
-      const open = takeOver(socket, slabs, asked)
+      const open = takeOver(socket, shared, asked)
       let hasHandlers = false
       onConnection(open.connection, (handlers) => {
         hasHandlers = true
@@ -286,7 +328,12 @@ const listen = (slabs: Slabs.Slabs) =>
     return { address: { host: address, port } }
   })
 
-export const layer: Layer.Layer<Transport> = Layer.sync(Transport, () => {
-  const slabs = Slabs.make()
-  return { connect: connect(slabs), recycle: slabs.giveBack, listen: listen(slabs) }
-})
+/** Its end waits for connections that were closed: what they still have to send would end with the process. */
+export const layer: Layer.Layer<Transport> = Layer.scoped(
+  Transport,
+  Effect.gen(function* () {
+    const shared: Shared = { slabs: Slabs.make(), lingering: new Set() }
+    yield* Effect.addFinalizer(() => allGone(shared))
+    return { connect: connect(shared), recycle: shared.slabs.giveBack, listen: listen(shared) }
+  }),
+)
