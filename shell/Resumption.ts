@@ -20,6 +20,8 @@ export interface Existing {
   /** Payload of earlier runs, as far as it is known. */
   readonly uploadedBytes: number
   readonly downloadedBytes: number
+  /** The files as they were just before that was found out, one entry a file. */
+  readonly files: Resume.Resume["files"]
   /** Resume data says all of this already: saving it again would change nothing. */
   readonly isSaved: boolean
 }
@@ -49,6 +51,7 @@ export const existing = (
       have: believed,
       uploadedBytes: resume?.uploadedBytes ?? 0,
       downloadedBytes: resume?.downloadedBytes ?? 0,
+      files: stats,
       isSaved: resume !== undefined && Bitfield.isEmpty(recheck) && resume.have.count === believed.count,
     }
   })
@@ -68,19 +71,24 @@ const load = (metainfo: Metainfo, directory: string, tell: (progress: Progress) 
     })
   ))
 
+/** What a run has come to. `files`: how they were when that was last true; without it, as they are now. */
+export type Outcome = Pick<Resume.Resume, "have" | "uploadedBytes" | "downloadedBytes"> & {
+  readonly files?: Resume.Resume["files"]
+}
+
 /** Remembers the verified pieces, once all that was written is on the device: a claim must not outlive its data. */
 export const save = (
   store: TorrentStore,
   metainfo: Metainfo,
   directory: string,
-  progress: Pick<Resume.Resume, "have" | "uploadedBytes" | "downloadedBytes">,
+  outcome: Outcome,
 ): Effect.Effect<void, StorageError | ResumeStoreError, ResumeStore> =>
   Effect.gen(function* () {
     // What is verified while the disk catches up belongs to the next time.
-    const have = Bitfield.copy(progress.have)
+    const have = Bitfield.copy(outcome.have)
     yield* store.sync
-    const files = yield* store.stats
-    const bytes = Resume.encode({ ...progress, have, infoHash: metainfo.infoHash, files })
+    const files = outcome.files ?? (yield* store.stats)
+    const bytes = Resume.encode({ ...outcome, have, infoHash: metainfo.infoHash, files })
     yield* (yield* ResumeStore).save(directory, metainfo.infoHash, bytes)
   })
 

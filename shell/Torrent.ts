@@ -50,6 +50,8 @@ export interface Torrent {
   checked: Snapshot.Checked
   limits: RateLimits
   completedAt: Millis | undefined
+  /** The files as they were when they were checked. */
+  found: Resumption.Existing["files"]
   /** What the resume data that is there says; `undefined`: nothing, or something that is out of date. */
   saved: Saved | undefined
 }
@@ -82,6 +84,7 @@ export const open = (
         uploadRateBytesPerSec: request.maxUploadRateBytesPerSec,
       },
       completedAt: undefined,
+      found: [],
       saved: undefined,
     }
     return torrent
@@ -97,6 +100,7 @@ export const enter = (torrent: Torrent) =>
     }
     const existing = yield* Resumption.existing(store, request.metainfo, request.directory, tell)
     const { have, uploadedBytes, downloadedBytes } = existing
+    torrent.found = existing.files
     if (existing.isSaved) torrent.saved = { piecesHave: have.count, uploadedBytes, downloadedBytes }
     if (request.mode === "seed") yield* tellFaults(torrent, have, tell)
     tell({ _tag: "Started", piecesHave: have.count, pieceCount: have.length })
@@ -209,8 +213,15 @@ const save = (torrent: Torrent) =>
       before?.piecesHave === saved.piecesHave && before.uploadedBytes === uploadedBytes &&
       before.downloadedBytes === downloadedBytes
     ) return Effect.void
+    const outcome = {
+      have,
+      uploadedBytes,
+      downloadedBytes,
+      // Who writes nothing vouches for the files as they were checked: somebody else may have written to them since.
+      ...(downloadRate.totalBytes === 0 ? { files: torrent.found } : {}),
+    }
     return Effect.map(
-      Resumption.save(torrent.store, metainfo, directory, { have, uploadedBytes, downloadedBytes }),
+      Resumption.save(torrent.store, metainfo, directory, outcome),
       () => {
         torrent.saved = saved
       },

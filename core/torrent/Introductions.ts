@@ -126,7 +126,7 @@ const introduce = (torrent: State.Torrent, peer: Peer.Peer, extended: boolean): 
   const hello = Extended.encodeHandshake({
     messages: OUR_MESSAGES,
     clientVersion: torrent.local.clientName,
-    reqq: Limits.DEFAULT_REQQ,
+    reqq: Limits.REQQ,
     ...(torrent.local.port > 0 ? { listenPort: torrent.local.port } : {}),
     ...(isUploadOnly(torrent) ? { uploadOnly: true } : {}),
   })

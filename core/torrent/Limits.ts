@@ -28,8 +28,20 @@ export const USELESS_TIMEOUT = 5 * MINUTE
 /** Requests that a peer takes at a time when it doesn't say (BEP 10 `reqq`; the common default). */
 export const DEFAULT_REQQ = 250
 
-/** Refusals without a block between them, beyond which a peer doesn't listen: four times what a choke may cross on its way. */
-export const MAX_REFUSALS = 4 * DEFAULT_REQQ
+/**
+ * Requests that we say we take (BEP 10 `reqq`; libtorrent: 2,000). With 250, which are 4 MiB, a leecher that hashes and
+ * writes before it asks again stands still half of the time, on a fast line or a long one.
+ */
+export const REQQ = 2_000
+
+/**
+ * Requests that we do take. rTorrent heeds no `reqq`: it asks for the more the faster it gets, and without the fast
+ * extension a refusal is silent, so that it waits for the block for ever. 256 MiB of them are some seconds of any line.
+ */
+export const MAX_ASKED = 16_384
+
+/** Refusals without a block between them, beyond which a peer doesn't listen: so many may cross a choke on its way. */
+export const MAX_REFUSALS = MAX_ASKED
 
 /** Blocks that are read ahead for one peer: half a megabyte keeps the disk busy while a fast line empties its buffers. */
 export const MAX_READS_AHEAD = 32

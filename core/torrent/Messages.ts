@@ -100,23 +100,20 @@ const unchoke = (peer: Peer.Peer, turn: State.Turn): undefined => {
   turn.touched.add(peer)
 }
 
-/** `bitfield`, `have_all` and `have_none` may only come once, before any `have` (BEP 3, BEP 6). */
-const firstWord = (peer: Peer.Peer): string | undefined => {
-  if (peer.hasSpoken) return "a second account of what it has (BEP 3)"
-  peer.hasSpoken = true
-  return undefined
-}
-
+/**
+ * `bitfield`, `have_all` and `have_none` come first and once (BEP 3, BEP 6). But aria2 also says one of the former two
+ * instead of many HAVEs, at any time: then it adds to what is known.
+ */
 const bitfield = (
   torrent: State.Torrent,
   peer: Peer.Peer,
   bytes: Uint8Array,
   turn: State.Turn,
 ): string | undefined => {
-  const fault = firstWord(peer)
-  if (fault !== undefined) return fault
   const bits = Bitfield.fromWire(bytes, torrent.metainfo.geometry.pieceCount)
   if (!bits.ok) return `a bitfield that doesn't fit: ${bits.error}`
+  if (peer.hasSpoken) return haveAlso(torrent, peer, Bitfield.pieces(bits.value), turn)
+  peer.hasSpoken = true
   if (Bitfield.isFull(bits.value)) return becameSeed(torrent, peer, turn)
   Bitfield.assign(peer.has, bits.value)
   Picker.addPeer(torrent.picker, peer.has)
@@ -128,14 +125,18 @@ const bitfield = (
 
 const haveNone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
   if (!peer.supportsFast) return "have_none without the fast extension (BEP 6)"
-  const fault = firstWord(peer)
-  if (fault === undefined) Uploads.grant(torrent, peer, turn)
-  return fault
+  if (peer.hasSpoken) return "have_none after it has said what it has (BEP 6)"
+  peer.hasSpoken = true
+  Uploads.grant(torrent, peer, turn)
+  return undefined
 }
 
 const haveAll = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
   if (!peer.supportsFast) return "have_all without the fast extension (BEP 6)"
-  return firstWord(peer) ?? becameSeed(torrent, peer, turn)
+  const { pieceCount } = torrent.metainfo.geometry
+  if (peer.hasSpoken) return haveAlso(torrent, peer, Bitfield.pieces(Bitfield.full(pieceCount)), turn)
+  peer.hasSpoken = true
+  return becameSeed(torrent, peer, turn)
 }
 
 const becameSeed = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): undefined => {
@@ -156,13 +157,27 @@ const have = (
   const piece = Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "a piece that doesn't exist"
   peer.hasSpoken = true
-  if (Bitfield.get(peer.has, piece)) return undefined
-  Bitfield.set(peer.has, piece)
-  Picker.addHave(torrent.picker, piece)
+  return haveAlso(torrent, peer, [piece], turn)
+}
+
+/** It has these pieces, too, or has told of them before. */
+const haveAlso = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  pieces: Iterable<Geometry.PieceIndex>,
+  turn: State.Turn,
+): undefined => {
+  let isNews = false
+  for (const piece of pieces) {
+    if (Bitfield.get(peer.has, piece)) continue
+    isNews = true
+    Bitfield.set(peer.has, piece)
+    Picker.addHave(torrent.picker, piece)
+  }
+  if (!isNews) return
   if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
   Requests.updateInterest(torrent, peer, turn)
   turn.touched.add(peer)
-  return undefined
 }
 
 const hint = (

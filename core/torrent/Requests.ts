@@ -97,16 +97,16 @@ export const cancel = (
   turn.touched.add(peer)
 }
 
-/** Tells every peer that lacks them which pieces we have verified, in one write each. */
+/**
+ * Tells every peer but seeds which pieces we have verified, in one write each: those that have them, too, since a
+ * super-seeder shows the next piece when it hears of the last one (BEP 16).
+ */
 export const tellHaves = (torrent: State.Torrent, turn: State.Turn): void => {
   if (torrent.untold.length === 0) return
   for (const peer of torrent.peers.values()) {
-    if (peer.phase !== "ready") continue
-    for (const piece of torrent.untold) {
-      if (Bitfield.get(peer.has, piece)) continue
-      Encoder.have(peer.encoder, piece)
-      turn.touched.add(peer)
-    }
+    if (peer.phase !== "ready" || Bitfield.isFull(peer.has)) continue
+    for (const piece of torrent.untold) Encoder.have(peer.encoder, piece)
+    turn.touched.add(peer)
   }
   torrent.untold.length = 0
 }

@@ -38,7 +38,7 @@ export const request = (
   // Asked twice is meant once: whoever timed out too early asks again for what is on its way.
   if ((peer.asked.get(offset) ?? peer.reading.get(offset)) === length) return undefined
   const isServed = length <= Geometry.BLOCK_BYTES && isShown(torrent, peer, piece) &&
-    peer.asked.size + peer.reading.size < Limits.DEFAULT_REQQ &&
+    peer.asked.size + peer.reading.size < Limits.MAX_ASKED &&
     !peer.asked.has(offset) && !peer.reading.has(offset) &&
     (!peer.amChoking || isGranted(peer, piece, length))
   if (!isServed) return refuse(peer, piece, begin, length, turn)

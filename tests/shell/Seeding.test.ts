@@ -78,6 +78,24 @@ describe("a seeding session", () => {
       expect((yield* again.snapshot).ratio).toBeGreaterThanOrEqual(1)
     }).pipe(Effect.scoped))
 
+  it.effect("vouches for no file that somebody has written to since it was checked", () =>
+    Effect.gen(function* () {
+      const { near, far } = pairOf(announced)
+      const seeding = request(announced, { mode: "seed" })
+      yield* Effect.gen(function* () {
+        yield* (yield* near.session({ listen })).add(seeding)
+        const leech = yield* (yield* far.session()).add(request(announced))
+        yield* passing(leech.completed)
+        const path = `${DIRECTORY}/file3`
+        MemoryDisk.get(near.disk, path)![200_000]! ^= 1
+        const node = near.disk.nodes.get(path)
+        if (node?._tag === "File") node.mtimeMs = 1_000_000
+      }).pipe(Effect.scoped, passing)
+      const again = yield* (yield* near.session({ listen })).add(seeding)
+      const faulty = (yield* eventsUntil(again, "Started")).find(({ _tag }) => _tag === "FilesFaulty")
+      expect(faulty).toMatchObject({ faults: [{ path: "file3", problem: "different", piecesHave: 9 }] })
+    }).pipe(Effect.scoped))
+
   it.effect("seeds what is right, names the files that are not, and mends nothing", () =>
     Effect.gen(function* () {
       const { near, far } = pairOf(plain)

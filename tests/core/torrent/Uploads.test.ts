@@ -161,7 +161,7 @@ describe("a peer that we choke", () => {
     for (const supportsFast of [true, false]) {
       const { conn, granted, scene } = choked(supportsFast)
       const block = range(0, PIECES).find((piece) => !granted.includes(piece))! * 4
-      for (let i = 0; i < Limits.MAX_REFUSALS; i++) scene.say(conn, (encoder) => ask(encoder, block))
+      scene.say(conn, (encoder) => range(0, Limits.MAX_REFUSALS).forEach(() => ask(encoder, block)))
       expect(scene.closed.size).toBe(0)
       scene.say(conn, (encoder) => ask(encoder, block))
       expect([...scene.closed]).toEqual([conn])
@@ -210,14 +210,21 @@ describe("the allowed-fast set", () => {
 })
 
 describe("a queue", () => {
-  it("holds as many requests as we say that we take, and refuses the rest", () => {
+  it("holds more than we say that we take, for those who don't heed it, and refuses the rest", () => {
+    /** The nth part of 16 bytes. */
+    const askPart = (encoder: Encoder.Encoder, part: number): void =>
+      Encoder.request(encoder, Math.floor(part * 16 / PIECE_BYTES), part * 16 % PIECE_BYTES, 16)
     for (const supportsFast of [true, false]) {
       const { conn, scene } = unchoked(supportsFast)
-      scene.say(conn, (encoder) => range(0, 400).forEach((block) => ask(encoder, block)))
+      scene.say(conn, (encoder) => range(0, Limits.MAX_ASKED).forEach((part) => askPart(encoder, part)))
       const peer = scene.peer(conn)
-      expect(peer.asked.size + peer.reading.size).toBe(Limits.DEFAULT_REQQ)
-      const surplus = range(Limits.DEFAULT_REQQ, 400)
-      expect(scene.heard(conn)).toEqual(supportsFast ? named("Reject", surplus) : [])
+      expect(Limits.MAX_ASKED).toBeGreaterThan(Limits.REQQ)
+      expect(peer.asked.size + peer.reading.size).toBe(Limits.MAX_ASKED)
+      expect(scene.heard(conn)).toEqual([])
+      scene.say(conn, (encoder) => askPart(encoder, Limits.MAX_ASKED))
+      expect(peer.asked.size + peer.reading.size).toBe(Limits.MAX_ASKED)
+      expect(scene.heard(conn)).toHaveLength(supportsFast ? 1 : 0)
+      expect(scene.closed.size).toBe(0)
     }
   })
 
@@ -333,7 +340,7 @@ describe("whatever peers ask, cancel and wait for", () => {
           const peer = scene.torrent.peers.get(conn)
           // Who asks in vain too often is gone, and waits for nothing.
           if (peer === undefined) return open[i]!.clear()
-          expect(peer.asked.size + peer.reading.size).toBeLessThanOrEqual(Limits.DEFAULT_REQQ)
+          expect(peer.asked.size + peer.reading.size).toBeLessThanOrEqual(Limits.MAX_ASKED)
           expect(peer.readsInFlight).toBeLessThanOrEqual(Limits.MAX_READS_AHEAD)
           expect(open[i]!.size).toBe(peer.asked.size + peer.reading.size)
         })
