@@ -2,8 +2,7 @@
  * How fast and at what cost a big torrent is downloaded over loopback from one seeder: shoal beside aria2 and libtorrent.
  * `npm run bench -- --help` tells the options, README.md how to read the result.
  */
-import { accessSync, constants } from "node:fs"
-import { cpus, tmpdir, totalmem } from "node:os"
+import { cpus } from "node:os"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -14,8 +13,9 @@ import * as Shoal from "../support/Shoal.ts"
 import * as TempDir from "../support/TempDir.ts"
 import * as Torrents from "../support/Torrents.ts"
 import * as Tracker from "../support/Tracker.ts"
+import * as Figures from "./Figures.ts"
+import { MIB, type Sample } from "./Figures.ts"
 
-const MIB = 1024 * 1024
 const measure = fileURLToPath(new URL("measure.py", import.meta.url))
 
 const HELP = `usage: npm run bench -- [options]
@@ -27,32 +27,10 @@ const HELP = `usage: npm run bench -- [options]
   --dir DIR         where the data goes (/dev/shm where there is one)
   --json            one JSON object instead of the table`
 
-interface Sample {
-  readonly bytesPerSec: number
-  readonly seconds: number
-  readonly cpuSeconds: number
-  readonly peakBytes: number
-}
-
 interface Contestant {
   readonly name: string
   readonly missing: string | undefined
   readonly command: (out: string) => Promise<ReadonlyArray<string>>
-}
-
-const parseSize = (text: string): number => {
-  const match = /^(\d+)([KMG]?)$/.exec(text)
-  if (match === null) throw new Error(`not a size: ${text}`)
-  return Number(match[1]) * 1024 ** ("KMG".indexOf(match[2] || " ") + 1)
-}
-
-const isWritable = (dir: string): boolean => {
-  try {
-    accessSync(dir, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** One download to an empty folder, checked against the original afterwards. */
@@ -85,17 +63,6 @@ const sample = async (
   }
 }
 
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
-const summary = (samples: ReadonlyArray<Sample>, pick: (one: Sample) => number) => {
-  const values = samples.map(pick)
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
-}
-
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
@@ -111,20 +78,19 @@ const main = async (): Promise<void> => {
   })
   if (values.help) return console.log(HELP)
   const tell = (line: string): void => values.json ? console.error(line) : console.log(line)
-  const runs = Number(values.runs)
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`not a number of runs: ${values.runs}`)
+  const runs = Figures.parseRuns(values.runs)
   const withoutSeeder = Libtorrent.missing()
   if (withoutSeeder !== undefined) throw new Error(`the bench seeds with libtorrent; ${withoutSeeder}`)
 
-  const dir = values.dir ?? (isWritable("/dev/shm") ? "/dev/shm" : tmpdir())
+  const dir = values.dir ?? Figures.fastFolder()
   using temp = TempDir.make("bench", dir)
-  const size = parseSize(values.size)
+  const size = Figures.parseSize(values.size)
   const files = [{ path: "", length: size }]
   const plain = await Torrents.make({
     dir: temp.path,
     name: "bench.bin",
     files,
-    pieceLength: parseSize(values["piece-size"]),
+    pieceLength: Figures.parseSize(values["piece-size"]),
   })
   await using seeder = await Libtorrent.seed(plain, { check: true })
   // aria2 takes no peers by hand, so it alone asks a tracker
@@ -171,53 +137,17 @@ const main = async (): Promise<void> => {
   for (let round = 0; round <= runs; round++) {
     for (const contestant of contestants) {
       const one = await sample(contestant, plain, dir)
-      tell(
-        `${round === 0 ? "warm-up" : `run ${round}  `} ${contestant.name.padEnd(11)} ` +
-          `${(one.bytesPerSec / 1e6).toFixed(0).padStart(5)} MB/s ${
-            one.cpuSeconds.toFixed(2).padStart(6)
-          } CPU s ` +
-          `${(one.peakBytes / MIB).toFixed(0).padStart(5)} MiB`,
-      )
+      tell(Figures.line(round, contestant.name, one))
       if (round > 0) samples.get(contestant.name)!.push(one)
     }
   }
 
-  const results = [...samples].map(([name, ones]) => ({
-    name,
-    bytesPerSec: summary(ones, (one) => one.bytesPerSec),
-    cpuSeconds: summary(ones, (one) => one.cpuSeconds),
-    peakBytes: summary(ones, (one) => one.peakBytes),
-    samples: ones,
-  }))
-  if (values.json) {
-    const machine = {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      node: process.version,
-    }
-    return console.log(JSON.stringify({ size, runs, dir, machine, results }))
-  }
-  const yardstick = results.find(({ name }) => name === "libtorrent")
-  const cell = (
-    one: { median: number; min: number; max: number },
-    unit: number,
-    digits: number,
-    base?: number,
-  ) => {
-    const range = `${(one.min / unit).toFixed(digits)}-${(one.max / unit).toFixed(digits)}`
-    const ratio = base === undefined ? "" : ` x${(one.median / base).toFixed(2)}`
-    return `${(one.median / unit).toFixed(digits)} (${range})${ratio}`.padEnd(27)
-  }
-  console.log(`\n${"median (min-max) xlibtorrent".padEnd(30)}`)
-  console.log(`${"".padEnd(12)}${"MB/s".padEnd(27)}${"CPU seconds".padEnd(27)}peak MiB`)
-  for (const { name, bytesPerSec, cpuSeconds, peakBytes } of results) {
-    console.log(
-      name.padEnd(12) + cell(bytesPerSec, 1e6, 0, yardstick?.bytesPerSec.median) +
-        cell(cpuSeconds, 1, 2, yardstick?.cpuSeconds.median) +
-        cell(peakBytes, MIB, 0, yardstick?.peakBytes.median),
-    )
-  }
+  const results = [...samples].map(([name, ones]) => Figures.result(name, ones))
+  console.log(
+    values.json
+      ? JSON.stringify({ size, runs, dir, machine: Figures.machine(), results })
+      : Figures.table(results),
+  )
 }
 
 try {

@@ -2,10 +2,13 @@
 
 seed:  {"event": "listening", "port"} once it seeds, then {"event": "checked"} with --check.
 leech: {"event": "listening", "port"}, then {"event": "complete", "seconds", "bytes"} and ends with status 0.
+       With --stay it goes on uploading, tells {"event": "have", "seconds", "pieces", "missing"} whenever that changes
+       (the first 99 that are missing), and SIGTERM ends it with {"event": "left", "uploaded"} once everything is on the disk.
 """
 
 import argparse
 import json
+import signal
 import sys
 import time
 
@@ -46,8 +49,18 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--check", action="store_true", help="hash the data before seeding it")
+    parser.add_argument("--stay", action="store_true", help="go on uploading when the download is complete")
     parser.add_argument("--verbose", action="store_true", help="every alert, on stderr")
     args = parser.parse_args()
+
+    is_leaving = False
+
+    def leave(*_):
+        nonlocal is_leaving
+        is_leaving = True
+
+    if args.stay:
+        signal.signal(signal.SIGTERM, leave)
 
     ses = session(args.host, args.port, args.mode == "seed")
     params = lt.add_torrent_params()
@@ -64,8 +77,14 @@ def main():
         host, port = peer.rsplit(":", 1)
         handle.connect_peer((host, int(port)))
 
-    while True:
-        ses.wait_for_alert(1000)
+    pieces = 0
+    while not is_leaving:
+        ses.wait_for_alert(100 if args.stay else 1000)
+        if args.stay and handle.status().num_pieces != pieces:
+            status = handle.status()
+            pieces = status.num_pieces
+            missing = [index for index, has in enumerate(status.pieces) if not has]
+            say("have", seconds=time.monotonic() - started, pieces=pieces, missing=missing[:99])
         for alert in ses.pop_alerts():
             if args.verbose or alert.category() & lt.alert.category_t.error_notification:
                 print(type(alert).__name__, alert.message(), file=sys.stderr, flush=True)
@@ -76,7 +95,13 @@ def main():
                     say("checked")
                     continue
                 say("complete", seconds=time.monotonic() - started, bytes=handle.status().total_wanted_done)
-                return
+                if not args.stay:
+                    return
+
+    uploaded = handle.status().total_payload_upload
+    # ends when its disk threads have
+    del handle, ses
+    say("left", uploaded=uploaded)
 
 
 main()
