@@ -5,6 +5,8 @@ import * as Process from "./Process.ts"
 export interface Seeder {
   /** Of the client, for test names and messages. */
   readonly client: string
+  /** Of its process. */
+  readonly pid: number
   /** `host:port`, as `--peer` takes it. */
   readonly address: string
   /** What to put before a command that is to reach `address`: empty but for a seeder in a network of its own. */
@@ -27,7 +29,15 @@ export const seeder = (
     await child.stop()
     release()
   }
-  return { client, address, enter, log: () => Process.report(child), stop, [Symbol.asyncDispose]: stop }
+  return {
+    client,
+    pid: child.pid,
+    address,
+    enter,
+    log: () => Process.report(child),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
 }
 
 /** Stops `child` and gives its resources back if `ready` fails, so that a failed start leaves nothing behind. */
@@ -48,6 +58,7 @@ export const whenReady = async <A>(
 /** Debian's package of each program that tests start; elsewhere the names are much the same. */
 const PACKAGES = {
   aria2c: "aria2",
+  chromium: "chromium",
   mktorrent: "mktorrent",
   opentracker: "opentracker",
   "redis-server": "redis-server",
