@@ -24,6 +24,7 @@ import * as Process from "./Process.ts"
 import * as Scrape from "./Scrape.ts"
 import * as Seed from "./Seed.ts"
 import * as Share from "./Share.ts"
+import * as Simulate from "./Simulate.ts"
 import * as Stop from "./Stop.ts"
 import * as Text from "./Text.ts"
 import * as Tracker from "./Tracker.ts"
@@ -108,6 +109,11 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
     Scrape.spec,
     (options, [source]) => Effect.provide(Scrape.run(options, source!), trackers),
   ),
+  Dispatch.entry(Simulate.spec, (options, [scenario]) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./SimulateRun.ts")),
+      (SimulateRun) => SimulateRun.run(options, scenario),
+    )),
   Dispatch.entry(Tracker.spec, (options) =>
     Effect.provide(
       Tracker.run(options),

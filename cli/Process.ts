@@ -85,3 +85,6 @@ export const exit = (code: number): void => {
   process.exitCode = code
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 }
+
+/** The most memory that the process has ever held (resident), in bytes. */
+export const peakMemoryBytes = (): number => process.resourceUsage().maxRSS * 1024

@@ -102,6 +102,8 @@ const urlOf = (torrent: State.Torrent, tracker: number): string =>
 /** Asks for more peers before the interval is over, where so few are left that the download would stall. */
 export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {
   if (torrent.phase !== "running" || State.isComplete(torrent)) return
+  // Counting candidates walks through them: not on every step of a torrent that has peers.
+  if (torrent.peers.size >= Limits.STARVED_BELOW) return
   const known = torrent.peers.size + Candidates.dialableCount(torrent.candidates, turn.now)
   if (known < Limits.STARVED_BELOW) step(torrent, { _tag: "WantPeers", now: turn.now }, turn)
 }

@@ -1,0 +1,43 @@
+/** Each planted bug is found, by the checker that is there for it; and where none is planted, none is found. */
+import { setImmediate } from "node:timers/promises"
+import { afterEach, describe, expect, it } from "vitest"
+import { all } from "../../../core/sim/check/Checker.ts"
+import * as World from "../../../core/sim/World.ts"
+import { canaries, type Canary, swarm } from "./Canaries.ts"
+
+/** A bug that shows later than that would rather be noticed by its slowness. */
+const MAX_EVENTS = 100_000
+
+/** The names of the checkers that complained, until the one that is waited for did. */
+const complaints = (canary: Omit<Canary, "bug">): ReadonlyArray<string> => {
+  const checkers = all(canary.scenario, canary.parts)
+  const wrap = canary.wrap ?? ((observer) => observer)
+  const options = canary.distort === undefined ? {} : { distort: canary.distort }
+  const world = World.make(canary.scenario, checkers.map(({ observer }) => wrap(observer)), options)
+  const waitedFor = checkers.find(({ name }) => name === canary.checker)
+  const isFound = (): boolean => waitedFor !== undefined && waitedFor.violations.length > 0
+  for (let events = 0; events < MAX_EVENTS && !isFound() && World.step(world); events++);
+  return checkers.filter(({ violations }) => violations.length > 0).map(({ name }) => name)
+}
+
+// The test runner wants to be heard now and then.
+afterEach(() => setImmediate())
+
+describe("canaries", () => {
+  for (const canary of canaries) {
+    it(`${canary.checker}: ${canary.bug}`, () => {
+      expect(complaints(canary)).toContain(canary.checker)
+    })
+  }
+
+  it("are the only bugs in their swarms", () => {
+    for (const scenario of new Set([swarm, ...canaries.map((canary) => canary.scenario)])) {
+      expect(complaints({ checker: "", scenario })).toEqual([])
+    }
+  })
+
+  it("leave no checker without one", () => {
+    const watched = new Set(canaries.map(({ checker }) => checker))
+    expect(all(swarm).map(({ name }) => name).filter((name) => !watched.has(name))).toEqual([])
+  })
+})
