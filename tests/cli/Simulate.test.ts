@@ -153,10 +153,10 @@ describe("a run", () => {
         _tag: "Failure",
         reason: "violation",
         isTold: true,
-        message: "3 rules were broken with seed 1; to see it again: shoal simulate --seed 1",
+        message: "2 rules were broken with seed 1; to see it again: shoal simulate --seed 1",
       })
       expect(stdout.text).toContain("2 of 2 complete")
-      expect(stderr.text).toMatch(/^envy at \d+(\.\d+)? s, node 0: has everything\n/)
+      expect(stderr.text).toMatch(/^envy at \d+(\.\d+)? s, node [12]: has everything\n/)
       expect(stderr.text).toMatch(/what led to the first:\n {2}0\.000 s node 0 \(seeder\): up\n/)
     }))
 
@@ -169,9 +169,9 @@ describe("a run", () => {
         Effect.provideService(Output.Output, service),
       ))
       const lines = jsonLines(stdout.text)
-      expect(lines.map(({ event }) => event)).toEqual(["violation", "violation", "violation", "complete"])
+      expect(lines.map(({ event }) => event)).toEqual(["violation", "violation", "complete"])
       expect(lines[1]).toMatchObject({ checker: "envy", message: "has everything" })
-      expect(lines[3]).toMatchObject({ violations: 3 })
+      expect(lines[2]).toMatchObject({ violations: 2 })
     }))
 
   it.effect("that crashes is a bug, told with the way to see it again", () =>

@@ -82,6 +82,7 @@ describe("clientName", () => {
     const name = PeerId.clientName(id)
     expect(name).toMatch(/^[\x20-\x7eµ]+$/)
     expect(name.length).toBeLessThanOrEqual(48)
-    expect(name).not.toMatch(/NaN|undefined|-1/)
+    // As a part of a version: an unknown id is shown as it is, and may have "-1" in it.
+    expect(name).not.toMatch(/NaN|undefined| (\d+\.)*-1/)
   })
 })
