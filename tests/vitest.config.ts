@@ -10,5 +10,8 @@ export default defineConfig({
     reporters: Reports.reporters("unit"),
     testTimeout: 20_000,
     pool: "forks",
+    // All processors: one that stays idle would be most of the time.
+    maxWorkers: "100%",
+    minWorkers: 1,
   },
 })
