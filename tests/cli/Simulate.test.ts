@@ -9,28 +9,8 @@ import * as SimulateRun from "../../cli/SimulateRun.ts"
 import type { Checker, Violation } from "../../core/sim/check/Checker.ts"
 import * as Defaults from "../../core/sim/scenario/Defaults.ts"
 import * as Drawn from "../../core/sim/scenario/Random.ts"
+import { NO_OPTIONS as nothing } from "./SimulateOptions.ts"
 import { jsonLines, memorySink } from "./support.ts"
-
-const nothing: Simulate.SimulateOptions = {
-  seed: undefined,
-  peers: undefined,
-  seeders: undefined,
-  freeRiders: undefined,
-  polluters: undefined,
-  size: undefined,
-  pieceSize: undefined,
-  faults: false,
-  random: false,
-  choker: undefined,
-  picker: undefined,
-  superSeed: false,
-  payload: undefined,
-  maxTime: undefined,
-  report: undefined,
-  compare: undefined,
-  runs: 10,
-  printScenario: false,
-}
 
 const files = (texts: Readonly<Record<string, string>>) =>
   FileSystem.layerNoop({

@@ -6,6 +6,7 @@ import * as Replay from "../../cli/SimulateReplay.ts"
 import * as View from "../../cli/SimulateView.ts"
 import * as Defaults from "../../core/sim/scenario/Defaults.ts"
 import type { Summary } from "../../core/sim/scenario/Statistics.ts"
+import { NO_OPTIONS as options } from "./SimulateOptions.ts"
 
 const spread = (ms: number) => ({ min: ms, median: 2 * ms, mean: 2.5 * ms, p95: 3 * ms, max: 4 * ms })
 const NOTHING = spread(NaN)
@@ -143,27 +144,6 @@ describe("a simulation", () => {
 })
 
 describe("the command that does it again", () => {
-  const options: Simulate.SimulateOptions = {
-    seed: undefined,
-    peers: undefined,
-    seeders: undefined,
-    freeRiders: undefined,
-    polluters: undefined,
-    size: undefined,
-    pieceSize: undefined,
-    faults: false,
-    random: false,
-    choker: undefined,
-    picker: undefined,
-    superSeed: false,
-    payload: undefined,
-    maxTime: undefined,
-    report: undefined,
-    compare: undefined,
-    runs: 10,
-    printScenario: false,
-  }
-
   it("has the seed, though it was drawn", () => {
     expect(Replay.command(options, 7, undefined)).toBe("shoal simulate --seed 7")
   })
