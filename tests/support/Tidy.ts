@@ -21,6 +21,7 @@ const CORE_RANKS: ReadonlyMap<string, number> = new Map([
   ["wire", 3],
   ["tracker", 4],
   ["dht", 4],
+  ["lsd", 4],
   ["torrent", 5],
   ["client", 6],
   ["sim", 7],
