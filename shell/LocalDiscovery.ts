@@ -1,16 +1,13 @@
 /** Local service discovery (BEP 14): the machine of `core/lsd`, on the groups that this machine can join. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../core/base/Address.ts"
-import { type Millis, NEVER } from "../core/base/Time.ts"
 import * as Discovery from "../core/lsd/Discovery.ts"
 import * as Message from "../core/lsd/Message.ts"
 import type { InfoHash } from "../core/metainfo/Metainfo.ts"
 import { type GroupSocket, Multicast } from "./Multicast.ts"
+import * as Wake from "./Wake.ts"
 
 export interface LocalDiscovery {
   /**
@@ -30,13 +27,9 @@ export const make = (
 ): Effect.Effect<LocalDiscovery, never, Multicast | Scope.Scope> =>
   Effect.gen(function* () {
     const multicast = yield* Multicast
-    const clock = yield* Clock.clockWith(Effect.succeed)
-    const fork = yield* FiberSet.makeRuntime<never, void, never>()
-    const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
+    const { arm, now } = yield* Wake.make((now) => push({ _tag: "Tick", now }))
     const onFound = new Map<InfoHash, (address: Address) => void>()
     const groups = new Map<Message.Family, GroupSocket>()
-    let wakeAt = NEVER
-    let wake: Fiber.RuntimeFiber<void> | undefined
 
     const families: ReadonlyArray<Message.Family> = ["ipv4", "ipv6"]
     for (const family of families) {
@@ -54,28 +47,11 @@ export const make = (
     const push = (input: Discovery.Input): void => {
       const [next, commands] = Discovery.step(discovery, input)
       discovery = next
-      arm()
+      arm(Discovery.nextWake(discovery))
       for (const command of commands) {
         if (command._tag === "Send") groups.get(command.family)?.send(command.bytes)
         else onFound.get(command.infoHash)?.(command.address)
       }
-    }
-
-    const arm = (): void => {
-      const at = Discovery.nextWake(discovery)
-      if (at === wakeAt) return
-      wakeAt = at
-      wake?.unsafeInterruptAsFork(wake.id())
-      wake = at === NEVER ? undefined : fork(
-        Effect.andThen(
-          Effect.sleep(Math.max(0, Math.ceil(at - now()))),
-          Effect.sync(() => {
-            wakeAt = NEVER
-            wake = undefined
-            push({ _tag: "Tick", now: now() })
-          }),
-        ),
-      )
     }
 
     return {

@@ -2,17 +2,15 @@
  * The driver of `core/tracker/UdpClient.ts`: one socket, one timer, and a waiting fiber for each question. The socket is
  * opened for the first question and lives as long as the scope.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Address } from "../core/base/Address.ts"
-import { type Millis, NEVER } from "../core/base/Time.ts"
+import type { Millis } from "../core/base/Time.ts"
 import { failure, type TrackerFailure } from "../core/tracker/Announce.ts"
 import type * as UdpAnswer from "../core/tracker/UdpAnswer.ts"
 import * as UdpClient from "../core/tracker/UdpClient.ts"
 import { Datagram, type DatagramSocket } from "./Datagram.ts"
+import * as Wake from "./Wake.ts"
 
 export interface Options {
   /** Local address to send from; only trackers of its family are reached then. Absent: any of both. */
@@ -37,8 +35,7 @@ export const make = (
   Effect.gen(function* () {
     const datagram = yield* Datagram
     const scope = yield* Effect.scope
-    const clock = yield* Clock.clockWith(Effect.succeed)
-    const fork = yield* FiberSet.makeRuntime<never, void, never>()
+    const { arm, now } = yield* Wake.make((now) => push({ _tag: "Tick", now }))
     const waiting = new Map<
       UdpClient.AskId,
       (answer: Effect.Effect<UdpAnswer.Answer, TrackerFailure>) => void
@@ -46,10 +43,6 @@ export const make = (
     let client = UdpClient.make()
     let nextAsk: UdpClient.AskId = 1
     let socket: DatagramSocket | undefined
-    let wakeAt = NEVER
-    let wake: Fiber.RuntimeFiber<void> | undefined
-
-    const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
 
     const push = (input: UdpClient.Input): void => {
       const [next, commands] = UdpClient.step(client, input)
@@ -62,21 +55,7 @@ export const make = (
           waiting.delete(ask)
         }
       }
-      arm()
-    }
-
-    /** One timer for all questions. It is only ever brought forward: an early tick changes nothing. */
-    const arm = (): void => {
-      const next = UdpClient.nextWake(client)
-      if (next >= wakeAt) return
-      wakeAt = next
-      if (wake !== undefined) wake.unsafeInterruptAsFork(wake.id())
-      wake = fork(Effect.flatMap(Effect.sleep(Math.max(0, Math.ceil(next - now()))), () =>
-        Effect.sync(() => {
-          wakeAt = NEVER
-          wake = undefined
-          push({ _tag: "Tick", now: now() })
-        })))
+      arm(UdpClient.nextWake(client))
     }
 
     const openOnce = yield* Effect.makeSemaphore(1)
