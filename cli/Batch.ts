@@ -30,7 +30,9 @@ const MAX_CONNECTIONS = 500
  * What the session needs of the options. A port that was named must be free; where none was, any free one will do if the
  * usual one is taken.
  */
-export const sessionOptions = (options: Options.Values<typeof Options.network>): SessionOptions => ({
+export const sessionOptions = (
+  options: Options.Values<typeof Options.network> & Partial<Options.Values<typeof Options.discovery>>,
+): SessionOptions => ({
   listen: {
     host: options.bind,
     port: options.port ?? Options.PORT,
@@ -43,27 +45,37 @@ export const sessionOptions = (options: Options.Values<typeof Options.network>):
   maxUploadRateBytesPerSec: options.maxUploadRate,
   isLanExempt: false,
   uploadSlots: State.defaults.choker.slots,
+  isDhtEnabled: options.noDht !== true,
+  isPexEnabled: options.noPex !== true,
+  isLsdEnabled: options.noLsd !== true,
 })
+
+/** What a torrent is called before and after its metadata is there. */
+export type Subject = Pick<Metainfo, "infoHash" | "name">
+
+export const subjectOf = (loaded: Source.Loaded): Subject =>
+  loaded._tag === "Torrent" ? loaded.metainfo : loaded.link
 
 /** Loads the sources, without those that name the same torrent again. */
 export const load = (sources: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const output = yield* Output
-    const loaded = yield* Effect.forEach(sources, Source.load, { concurrency: 4 })
-    const torrents = new Map<string, Metainfo>()
-    for (const [index, metainfo] of loaded.entries()) {
-      if (torrents.has(metainfo.infoHash)) {
+    const all = yield* Effect.forEach(sources, Source.resolve, { concurrency: 4 })
+    const distinct = new Map<string, Source.Loaded>()
+    for (const [index, loaded] of all.entries()) {
+      const { infoHash } = subjectOf(loaded)
+      if (distinct.has(infoHash)) {
         const message = `${sources[index]} is the same torrent as one before it`
-        yield* Events.warn(output, message, metainfo.infoHash)
-      } else torrents.set(metainfo.infoHash, metainfo)
+        yield* Events.warn(output, message, infoHash)
+      } else distinct.set(infoHash, loaded)
     }
-    return [...torrents.values()]
+    return [...distinct.values()]
   })
 
 /** A torrent on its way; without a handle while it is being added. */
 export interface Running {
-  readonly metainfo: Metainfo
-  handle: TorrentHandle | undefined
+  readonly subject: Subject
+  handle: Pick<TorrentHandle, "snapshot"> | undefined
   /** Since it only uploads. */
   seeding: { readonly sinceMs: number; readonly goalRatio: number | undefined } | undefined
 }
@@ -78,15 +90,20 @@ export const add = (request: TorrentRequest, board: Board) =>
     const session = yield* Session
     const { metainfo } = request
     for (const warning of metainfo.warnings) yield* Events.warn(output, warning, metainfo.infoHash)
-    const entry: Running = { metainfo, handle: undefined, seeding: undefined }
-    const forget = Effect.sync(() => board.delete(entry))
-    board.add(entry)
+    const { entry, forget } = enter(metainfo, board)
     const handle = yield* Effect.onError(session.add(request), () => forget)
     entry.handle = handle
     // Runs before the session's own finaliser: a torrent that leaves has no figures any more.
     yield* Effect.addFinalizer(() => forget)
     return { entry, handle }
   })
+
+/** Draws a torrent, from now on. */
+export const enter = (subject: Subject, board: Board) => {
+  const entry: Running = { subject, handle: undefined, seeding: undefined }
+  board.add(entry)
+  return { entry, forget: Effect.sync(() => board.delete(entry)) }
+}
 
 /** Tells a torrent's events, up to the one that is the last, and hands each one on. */
 export const tellEvents = (
@@ -113,11 +130,11 @@ const drawing = (board: Board) =>
     const background = yield* Background.Background
     const draw = Effect.gen(function* () {
       const rows: Array<Progress.Row> = []
-      for (const { metainfo, handle, seeding } of board) {
+      for (const { subject, handle, seeding } of board) {
         const snapshot = handle === undefined ? undefined : yield* handle.snapshot
         const seedingMs = seeding && Process.monotonicMs() - seeding.sinceMs
-        rows.push({ name: metainfo.name, snapshot, seedingMs, goalRatio: seeding?.goalRatio })
-        if (snapshot !== undefined) yield* Events.progress(output, metainfo, snapshot)
+        rows.push({ name: subject.name, snapshot, seedingMs, goalRatio: seeding?.goalRatio })
+        if (snapshot !== undefined) yield* Events.progress(output, subject, snapshot)
       }
       if (rows.length > 0) yield* output.progress(Progress.draw(rows))
     })
@@ -143,9 +160,10 @@ const REPORT_MS = 500
  * Follows every torrent to its end, all at once. One that fails is told at once and does not stop the others; afterwards
  * the first failure is the run's.
  */
-export const followAll = <A, E, R>(
-  requests: ReadonlyArray<TorrentRequest>,
-  follow: (request: TorrentRequest, board: Board) => Effect.Effect<A, E, R>,
+export const followAll = <Job, A, E, R>(
+  jobs: ReadonlyArray<Job>,
+  subject: (job: Job) => Subject,
+  follow: (job: Job, board: Board) => Effect.Effect<A, E, R>,
 ) =>
   Effect.gen(function* () {
     const output = yield* Output
@@ -153,36 +171,34 @@ export const followAll = <A, E, R>(
     for (const warning of warnings) yield* Events.warn(output, warning)
     const board: Board = new Set()
     const progress = yield* Effect.fork(drawing(board))
-    const one = (request: TorrentRequest) =>
-      follow(request, board).pipe(
-        Effect.tapErrorCause((cause) =>
-          requests.length > 1 ? tellFailure(request.metainfo, cause) : Effect.void
-        ),
+    const one = (job: Job) =>
+      follow(job, board).pipe(
+        Effect.tapErrorCause((cause) => jobs.length > 1 ? tellFailure(subject(job), cause) : Effect.void),
         Effect.exit,
       )
-    const exits = yield* Effect.forEach(requests, one, { concurrency: "unbounded" })
+    const exits = yield* Effect.forEach(jobs, one, { concurrency: "unbounded" })
       .pipe(Effect.ensuring(Effect.zipRight(Fiber.interrupt(progress), output.clear)))
 
     const failures = exits.flatMap((exit, index) =>
-      Exit.isFailure(exit) ? [{ cause: exit.cause, metainfo: requests[index]!.metainfo }] : []
+      Exit.isFailure(exit) ? [{ cause: exit.cause, name: subject(jobs[index]!).name }] : []
     )
     const [first] = failures
     if (first === undefined) return
     const error = verdict(first.cause).error
     if (failures.length > 1 && error !== undefined) {
       const message =
-        `${failures.length} of ${requests.length} torrents failed; the first, ${first.metainfo.name}: ${error.message}`
+        `${failures.length} of ${jobs.length} torrents failed; the first, ${first.name}: ${error.message}`
       return yield* new Failure({ reason: error.reason, message, cause: first.cause })
     }
     return yield* Effect.failCause(first.cause)
   })
 
 /** Of one torrent of several; the verdict on the whole run comes when all have ended. */
-const tellFailure = (metainfo: Metainfo, cause: Cause.Cause<unknown>) =>
+const tellFailure = (subject: Subject, cause: Cause.Cause<unknown>) =>
   Effect.gen(function* () {
     const output = yield* Output
     const { error } = verdict(cause)
     if (error === undefined) return
-    yield* output.event("error", { infoHash: metainfo.infoHash, ...error })
-    yield* output.note(`failed: ${Text.printable(metainfo.name)}: ${error.message}`)
+    yield* output.event("error", { infoHash: subject.infoHash, ...error })
+    yield* output.note(`failed: ${Text.printable(subject.name)}: ${error.message}`)
   })

@@ -8,17 +8,23 @@ import * as Batch from "./Batch.ts"
 import type { Spec } from "./Command.ts"
 import * as Events from "./Events.ts"
 import { UsageError } from "./Exit.ts"
+import * as Link from "./Link.ts"
 import * as Options from "./Options.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Progress from "./Progress.ts"
 import * as Select from "./Select.ts"
+import type * as Source from "./Source.ts"
 import * as Text from "./Text.ts"
 
 export const spec = {
   name: "download",
   summary: "download torrents, verify every piece, and exit when all is there",
-  argument: { name: "SOURCE", isRepeated: true, description: "a .torrent file or an http(s) URL of one" },
+  argument: {
+    name: "SOURCE",
+    isRepeated: true,
+    description: "a .torrent file, an http(s) URL of one, a magnet link or an info-hash",
+  },
   flags: {
     out: Options.out,
     select: Options.select,
@@ -26,9 +32,11 @@ export const spec = {
     peers: Options.peers,
     ...Options.network,
     ...Options.goals,
-    noDht: Options.flag("no-dht", "no DHT; this version has none yet"),
-    noPex: Options.flag("no-pex", "no peer exchange; this version has none yet"),
-    noLsd: Options.flag("no-lsd", "no local peer discovery; this version has none yet"),
+    ...Options.discovery,
+    metadataOnly: Options.flag(
+      "metadata-only",
+      "write NAME.torrent to the output folder, with what the link says, and download nothing",
+    ),
   },
   example: "shoal download -o ~/Downloads --select '*.iso' debian.torrent",
   interrupted: "interrupted; the same command resumes",
@@ -36,12 +44,16 @@ export const spec = {
 
 export type DownloadOptions = Options.Values<typeof spec.flags>
 
+/** What is asked of the session; `link`: where the metadata comes from, and what that says of files and peers. */
 const requestOf = (
   options: DownloadOptions,
   directory: string,
   metainfo: Metainfo,
+  link?: Link.Found,
 ): Effect.Effect<TorrentRequest, UsageError> => {
-  const selection = options.select === undefined ? undefined : Select.resolve(options.select, metainfo)
+  const selection = options.select === undefined
+    ? link && Link.selection(link, metainfo)
+    : Select.resolve(options.select, metainfo)
   if (selection?.ok === false) {
     const message =
       `--select: ${selection.error} matches no file of ${metainfo.name}; 'shoal inspect' numbers them`
@@ -52,7 +64,9 @@ const requestOf = (
     directory,
     selection: selection?.value,
     strategy: options.sequential ? "sequential" : "rarest",
-    peers: options.peers,
+    ...(link === undefined
+      ? { peers: options.peers }
+      : { peers: Link.peersOf(link.link, options), search: link.search }),
     mode: "download",
     superSeed: false,
     goals: { ratio: options.seedRatio, seedMs: options.seedTime },
@@ -70,9 +84,20 @@ interface Done {
   readonly snapshot: TorrentSnapshot
 }
 
+/** What is to be downloaded: a request, or a link of which nothing but the link is known. */
+type Job =
+  | { readonly _tag: "Torrent"; readonly request: TorrentRequest }
+  | { readonly _tag: "Link"; readonly link: Source.Link }
+
+const subjectOf = (job: Job): Batch.Subject => job._tag === "Torrent" ? job.request.metainfo : job.link
+
 /** Follows one torrent to its end, in a scope of its own: once it closed, everything is on disk and announced. */
-const follow = (request: TorrentRequest, board: Batch.Board) =>
+const follow = (options: DownloadOptions, directory: string) => (job: Job, board: Batch.Board) =>
   Effect.scoped(Effect.gen(function* () {
+    const request = job._tag === "Torrent"
+      ? job.request
+      : yield* Effect.flatMap(Link.fetch(job.link, directory, options, board), (found) =>
+        requestOf(options, directory, found.metainfo, found))
     const { metainfo, goals } = request
     const isSeeding = goals.ratio !== undefined || goals.seedMs !== undefined
     const startedMs = Process.monotonicMs()
@@ -147,12 +172,34 @@ const tellDone = (done: Done) =>
     )
   })
 
+/** Writes the `.torrent` file of one source. */
+const onlyMetadata =
+  (options: DownloadOptions, directory: string) => (loaded: Source.Loaded, board: Batch.Board) =>
+    Effect.gen(function* () {
+      const output = yield* Output
+      const metainfo = loaded._tag === "Torrent" ? loaded.metainfo : yield* Effect.map(
+        Effect.scoped(Link.fetch(loaded.link, undefined, options, board)),
+        (found) => found.metainfo,
+      )
+      const file = yield* Link.write(directory, metainfo)
+      const { geometry, infoHash, name } = metainfo
+      yield* output.event("complete", { infoHash, name, file, totalLength: geometry.totalBytes })
+      yield* output.result(`wrote ${Text.printable(file)}`)
+    })
+
 /** Downloads every source into `options.out`. */
 export const run = (options: DownloadOptions, sources: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const path = yield* Path.Path
-    const torrents = yield* Batch.load(sources)
+    const loaded = yield* Batch.load(sources)
     const directory = path.resolve(options.out)
-    const requests = yield* Effect.forEach(torrents, (metainfo) => requestOf(options, directory, metainfo))
-    yield* Batch.followAll(requests, follow)
+    if (options.metadataOnly) {
+      return yield* Batch.followAll(loaded, Batch.subjectOf, onlyMetadata(options, directory))
+    }
+    const jobs = yield* Effect.forEach(loaded, (one): Effect.Effect<Job, UsageError> =>
+      one._tag === "Link" ? Effect.succeed(one) : Effect.map(
+        requestOf(options, directory, one.metainfo),
+        (request) => ({ _tag: "Torrent", request }),
+      ))
+    yield* Batch.followAll(jobs, subjectOf, follow(options, directory))
   }).pipe(Effect.provideService(Background.Background, Background.foreground))

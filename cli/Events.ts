@@ -12,20 +12,29 @@ import * as Text from "./Text.ts"
 
 type Out = typeof Output.Service
 
+/** What a torrent is called, whether its metadata is there or not. */
+type Subject = Pick<Metainfo, "infoHash" | "name">
+
 /** The event's name and fields, as `cli/README.md` documents them; how it ended is told by the command itself. */
-export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [string, Fields] | undefined => {
-  const { infoHash } = metainfo
+export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [string, Fields] | undefined =>
+  event._tag === "Started"
+    ? ["started", {
+      infoHash: metainfo.infoHash,
+      name: metainfo.name,
+      totalLength: metainfo.geometry.totalBytes,
+      pieces: event.pieceCount,
+      piecesHave: event.piecesHave,
+    }]
+    : searchToJson(metainfo, event)
+
+/** The same for what needs no metadata. */
+const searchToJson = (
+  { infoHash }: Subject,
+  event: TorrentEvent,
+): readonly [string, Fields] | undefined => {
   switch (event._tag) {
     case "Checking":
       return ["checking", { infoHash, doneBytes: event.doneBytes, totalBytes: event.totalBytes }]
-    case "Started":
-      return ["started", {
-        infoHash,
-        name: metainfo.name,
-        totalLength: metainfo.geometry.totalBytes,
-        pieces: event.pieceCount,
-        piecesHave: event.piecesHave,
-      }]
     case "FilesFaulty":
       return ["faulty", {
         infoHash,
@@ -88,6 +97,8 @@ export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [strin
       }]
     case "Warning":
       return ["warning", { infoHash, message: event.message }]
+    case "MetadataFailed":
+      return ["metadata", { infoHash, ok: false, suspects: event.suspects.map(Address.format) }]
     case "PeerSnubbed":
       return ["peer", {
         infoHash,
@@ -103,9 +114,7 @@ export const toJson = (metainfo: Metainfo, event: TorrentEvent): readonly [strin
         address: Address.format(event.address),
         reason: event.reason,
       }]
-    case "Completed":
-    case "SeedGoalReached":
-    case "Failed":
+    default:
       return undefined
   }
 }
@@ -163,7 +172,7 @@ const logLine = (event: TorrentEvent): string | undefined => {
   }
 }
 
-const log = ({ name }: Metainfo, event: TorrentEvent): Effect.Effect<void> => {
+const log = ({ name }: Subject, event: TorrentEvent): Effect.Effect<void> => {
   const line = logLine(event)
   return line === undefined || !("address" in event)
     ? Effect.void
@@ -174,7 +183,19 @@ const log = ({ name }: Metainfo, event: TorrentEvent): Effect.Effect<void> => {
  * Tells each event: all of them as JSON, to people those that they may want to act on, and to the log why a peer is
  * connected, choked or dropped.
  */
-export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) => Effect.Effect<void> => {
+export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) => Effect.Effect<void> =>
+  tellerOf(output, metainfo, (event) => toJson(metainfo, event), (faults) => faultsOf(metainfo, faults))
+
+/** The same while metadata is fetched. */
+export const searchTeller = (output: Out, subject: Subject): (event: TorrentEvent) => Effect.Effect<void> =>
+  tellerOf(output, subject, (event) => searchToJson(subject, event), () => undefined)
+
+const tellerOf = (
+  output: Out,
+  subject: Subject,
+  fieldsOf: (event: TorrentEvent) => readonly [string, Fields] | undefined,
+  describe: (faults: ReadonlyArray<FileFault>) => string | undefined,
+): (event: TorrentEvent) => Effect.Effect<void> => {
   // A tracker that stays away is told once, not at every retry.
   const silent = new Set<string>()
   const remark = (event: TorrentEvent): string | undefined => {
@@ -182,7 +203,9 @@ export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) =
       case "PieceFailed":
         return `piece ${event.piece} was corrupt and is fetched again`
       case "FilesFaulty":
-        return faultsOf(metainfo, event.faults)
+        return describe(event.faults)
+      case "MetadataFailed":
+        return "what peers sent is not the torrent's metadata; fetching it again"
       case "PeerBanned":
         return `peer ${Address.format(event.address)} is banned: ${event.reason}`
       case "TrackerAnnounced":
@@ -199,12 +222,12 @@ export const teller = (output: Out, metainfo: Metainfo): (event: TorrentEvent) =
     }
   }
   const tell = (event: TorrentEvent): Effect.Effect<void> => {
-    const json = output.isJson ? toJson(metainfo, event) : undefined
+    const json = output.isJson ? fieldsOf(event) : undefined
     if (json !== undefined) return output.event(...json)
     const text = output.isJson ? undefined : remark(event)
     return text === undefined ? Effect.void : output.note(`warning: ${Text.printable(text)}`)
   }
-  return (event) => Effect.zipRight(log(metainfo, event), tell(event))
+  return (event) => Effect.zipRight(log(subject, event), tell(event))
 }
 
 /** A warning of the command line itself. */
@@ -218,11 +241,13 @@ export const warn = (output: Out, message: string, infoHash?: string): Effect.Ef
 export const ratio = (snapshot: TorrentSnapshot): number => Math.floor(snapshot.ratio * 1_000) / 1_000
 
 /** The `progress` event: bytes are of the wanted files, and verified. */
-export const progress = (output: Out, metainfo: Metainfo, snapshot: TorrentSnapshot): Effect.Effect<void> => {
+export const progress = (output: Out, subject: Subject, snapshot: TorrentSnapshot): Effect.Effect<void> => {
   const etaMs = Progress.etaMs(snapshot.wantedBytes - snapshot.haveBytes, snapshot.downloadRateBytesPerSec)
   return output.event("progress", {
-    infoHash: metainfo.infoHash,
+    infoHash: subject.infoHash,
     state: snapshot.state,
+    metadataBytes: snapshot.metadata?.haveBytes,
+    metadataTotalBytes: snapshot.metadata?.totalBytes,
     bytes: snapshot.haveBytes,
     totalBytes: snapshot.wantedBytes,
     downloaded: snapshot.downloadedBytes,

@@ -1,15 +1,18 @@
 /** `shoal inspect`: what a torrent says, without touching its data or its peers. */
 import * as Effect from "effect/Effect"
+import * as Address from "../core/base/Address.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
 import type { Spec } from "./Command.ts"
 import { Output } from "./Output.ts"
 import * as Source from "./Source.ts"
 import * as Text from "./Text.ts"
 
+const SOURCE = "a .torrent file, an http(s) URL of one, a magnet link or an info-hash"
+
 export const spec = {
   name: "inspect",
   summary: "show what a torrent says: name, hashes, trackers, files",
-  argument: { name: "SOURCE", isRepeated: false, description: "a .torrent file or an http(s) URL of one" },
+  argument: { name: "SOURCE", isRepeated: false, description: SOURCE },
   flags: {},
   example: "shoal inspect debian.torrent",
   interrupted: "interrupted",
@@ -61,7 +64,6 @@ export const toText = (metainfo: Metainfo): string => {
     ...(metainfo.creationDate === undefined ? [] : [["created", dateOf(metainfo.creationDate)] as const]),
     ...metainfo.warnings.map((warning) => ["warning", warning] as const),
   ]
-  const column = Math.max(...facts.map(([name]) => name.length)) + 2
   const files = numbered(metainfo).map((file) =>
     [String(file.index), Text.bytes(file.length), file.path] as const
   )
@@ -71,13 +73,50 @@ export const toText = (metainfo: Metainfo): string => {
   const indexWidth = widest(([index]) => index)
   const sizeWidth = widest(([, size]) => size)
   return [
-    ...facts.map(([name, value]) => `${name.padEnd(column)}${Text.printable(value)}`),
+    ...columns(facts),
     "files",
     ...files.map(([index, size, path]) =>
       `  ${index.padStart(indexWidth)}  ${size.padStart(sizeWidth)}  ${Text.printable(path)}`
     ),
   ].join("\n")
 }
+
+const columns = (facts: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
+  const column = Math.max(...facts.map(([name]) => name.length)) + 2
+  return facts.map(([name, value]) => `${name.padEnd(column)}${Text.printable(value)}`)
+}
+
+/** The object of `--json` for a link: what it says itself, for nobody is asked. Files are numbered from 1. */
+export const linkToJson = ({ infoHash, magnet }: Source.Link): Readonly<Record<string, unknown>> => ({
+  name: magnet.name,
+  infoHash,
+  infoHashV2: magnet.infoHashV2,
+  totalLength: magnet.totalBytes,
+  trackers: magnet.trackers.map((url) => [url]),
+  webSeeds: magnet.webSeeds,
+  peers: magnet.peers.map(Address.format),
+  select: magnet.select?.map((index) => index + 1),
+  warnings: magnet.warnings,
+})
+
+/** The same for people. */
+export const linkToText = ({ infoHash, magnet }: Source.Link): string =>
+  columns([
+    ...(magnet.name === undefined ? [] : [["name", magnet.name] as const]),
+    ["info-hash", infoHash],
+    ...(magnet.infoHashV2 === undefined ? [] : [["info-hash v2", magnet.infoHashV2] as const]),
+    ...(magnet.totalBytes === undefined
+      ? []
+      : [["size", `${Text.bytes(magnet.totalBytes)}, as the link claims`] as const]),
+    ...magnet.trackers.map((url) => ["tracker", url] as const),
+    ...magnet.webSeeds.map((url) => ["web seed", url] as const),
+    ...magnet.peers.map((peer) => ["peer", Address.format(peer)] as const),
+    ...(magnet.select === undefined
+      ? []
+      : [["selects", magnet.select.map((index) => index + 1).join(", ")] as const]),
+    ...magnet.warnings.map((warning) => ["warning", warning] as const),
+    ["files", "known to peers; 'shoal download --metadata-only' fetches the .torrent file"],
+  ]).join("\n")
 
 /** A date that a torrent made up is shown as its number. */
 const dateOf = (seconds: number): string => {
@@ -88,7 +127,10 @@ const dateOf = (seconds: number): string => {
 export const run = (source: string) =>
   Effect.gen(function* () {
     const output = yield* Output
-    const metainfo = yield* Source.load(source)
-    yield* output.object(toJson(metainfo))
-    yield* output.result(toText(metainfo))
+    const loaded = yield* Source.resolve(source)
+    const [json, text] = loaded._tag === "Link"
+      ? [linkToJson(loaded.link), linkToText(loaded.link)]
+      : [toJson(loaded.metainfo), toText(loaded.metainfo)]
+    yield* output.object(json)
+    yield* output.result(text)
   })

@@ -179,6 +179,13 @@ export const peers: Flag<ReadonlyArray<Address.Address>> = list(
   "also connect to this peer; repeatable",
 )
 
+export const bootstrap: Flag<ReadonlyArray<Address.Address>> = list(
+  "dht-bootstrap",
+  "HOST:PORT",
+  Value.hostPort,
+  "enter the DHT by this node instead of those that everybody knows; repeatable",
+)
+
 /** Where BitTorrent clients have always listened. */
 export const PORT = 6881
 
@@ -214,6 +221,13 @@ export const network = {
     "upload at most so many bytes a second: 500K, 2M; 0 is unlimited",
     "u",
   ),
+} satisfies Flags
+
+/** Where peers may be found besides trackers. */
+export const discovery = {
+  noDht: flag("no-dht", "do not look for peers in the DHT"),
+  noPex: flag("no-pex", "do not exchange addresses of peers with other peers"),
+  noLsd: flag("no-lsd", "do not look for peers on the local network"),
 } satisfies Flags
 
 /** When seeding is over. */

@@ -52,6 +52,13 @@ export const ratio = (value: number): string => (Math.floor(value * 100 + 1e-9) 
 
 /** What goes on, as text without colours. */
 const facts = ({ snapshot, seedingMs, goalRatio }: Row): string => {
+  if (snapshot?.state === "metadata") {
+    const { haveBytes = 0, totalBytes = 0 } = snapshot.metadata ?? {}
+    const peers = `${Text.count(snapshot.peersConnected, "peer")} of ${snapshot.peersKnown}`
+    return totalBytes === 0
+      ? `looking for the metadata, ${peers}`
+      : `metadata ${Text.bytes(haveBytes)} of ${Text.bytes(totalBytes)}, ${peers}`
+  }
   if (snapshot?.checked !== undefined) {
     return `checking ${Text.bytes(snapshot.checked.totalBytes)} that are there`
   }
@@ -75,6 +82,10 @@ const facts = ({ snapshot, seedingMs, goalRatio }: Row): string => {
 const progressOf = ({ snapshot }: Row): number =>
   snapshot === undefined
     ? 0
+    : snapshot.state === "metadata"
+    ? snapshot.metadata === undefined || snapshot.metadata.totalBytes === 0
+      ? 0
+      : share(snapshot.metadata.haveBytes, snapshot.metadata.totalBytes)
     : snapshot.checked === undefined
     ? share(snapshot.haveBytes, snapshot.wantedBytes)
     : share(snapshot.checked.doneBytes, snapshot.checked.totalBytes)

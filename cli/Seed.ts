@@ -10,6 +10,7 @@ import { Background, tell, type Told } from "./Background.ts"
 import * as Batch from "./Batch.ts"
 import type { Spec } from "./Command.ts"
 import * as Events from "./Events.ts"
+import * as Link from "./Link.ts"
 import * as Options from "./Options.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
@@ -19,8 +20,12 @@ import * as Text from "./Text.ts"
 export const spec = {
   name: "seed",
   summary: "check data that is there, and upload it until it is stopped",
-  argument: { name: "TORRENT", isRepeated: true, description: "a .torrent file or an http(s) URL of one" },
-  flags: { data: Options.data, ...Options.seeding },
+  argument: {
+    name: "TORRENT",
+    isRepeated: true,
+    description: "a .torrent file, an http(s) URL of one, or a magnet link",
+  },
+  flags: { data: Options.data, ...Options.seeding, ...Options.discovery },
   example: "shoal seed debian.torrent --data ~/Downloads --seed-ratio 2",
   interrupted: "stopped; the same command goes on",
 } satisfies Spec
@@ -141,6 +146,7 @@ export const seedAll = (requests: ReadonlyArray<TorrentRequest>, first: Readonly
       })
     yield* Batch.followAll(
       requests,
+      ({ metainfo }) => metainfo,
       (request, board) =>
         Effect.suspend(() => {
           let isListening = false
@@ -156,7 +162,15 @@ export const seedAll = (requests: ReadonlyArray<TorrentRequest>, first: Readonly
 export const run = (options: SeedOptions & { readonly data: string }, sources: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const path = yield* Path.Path
-    const torrents = yield* Batch.load(sources)
     const directory = path.resolve(options.data)
+    const torrents = yield* Effect.forEach(
+      yield* Batch.load(sources),
+      (loaded) =>
+        loaded._tag === "Torrent" ? Effect.succeed(loaded.metainfo) : Effect.map(
+          Effect.scoped(Link.fetch(loaded.link, directory, options)),
+          ({ metainfo }) => metainfo,
+        ),
+      { concurrency: 4 },
+    )
     yield* seedAll(torrents.map((metainfo) => requestOf(options, directory, metainfo)))
   })

@@ -1,4 +1,4 @@
-/** SOURCE and TORRENT on the command line: from a path or a URL to what the torrent says. */
+/** SOURCE and TORRENT on the command line: from a path, a URL or a link to what is known of the torrent. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Duration from "effect/Duration"
@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Bytes from "../core/base/Bytes.ts"
 import * as Limits from "../core/metainfo/Limits.ts"
-import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import * as Magnet from "../core/metainfo/Magnet.ts"
+import type { InfoHash, Metainfo } from "../core/metainfo/Metainfo.ts"
 import * as Parse from "../core/metainfo/Parse.ts"
 import { Failure } from "./Exit.ts"
 import * as Process from "./Process.ts"
@@ -25,7 +26,62 @@ export const kindOf = (source: string): Kind =>
     ? "url"
     : "file"
 
-/** Loads and parses a SOURCE. Fails with reason `not-found`, `unreadable`, `too-large`, `http`, `timeout`, `invalid` or `unsupported`. */
+/** A magnet link, or a bare info-hash: what the torrent says has to be fetched from peers. */
+export interface Link {
+  readonly infoHash: InfoHash
+  /** For people: what the link calls the torrent, else its info-hash. */
+  readonly name: string
+  readonly magnet: Magnet.Magnet
+}
+
+/** What a SOURCE comes to. */
+export type Loaded =
+  | { readonly _tag: "Torrent"; readonly metainfo: Metainfo }
+  | { readonly _tag: "Link"; readonly link: Link }
+
+/** Reads a magnet link or a bare info-hash. Fails with reason `invalid` or `unsupported`. */
+export const parseLink = (source: string): Effect.Effect<Link, Failure> => {
+  const text = source.trim()
+  const parsed = Magnet.parse(/^magnet:/i.test(text) ? text : `magnet:?xt=urn:btih:${text}`)
+  const shown = Text.printable(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
+  if (!parsed.ok) {
+    return new Failure({
+      reason: "invalid",
+      message: `${shown} is not a valid magnet link: ${parsed.error.message}`,
+      cause: parsed.error,
+    })
+  }
+  const { infoHash, name = infoHash } = parsed.value
+  if (infoHash === undefined || name === undefined) {
+    return new Failure({
+      reason: "unsupported",
+      message: `${shown} names a torrent of version 2 alone (urn:btmh), which is not supported yet`,
+    })
+  }
+  return Effect.succeed({ infoHash, name, magnet: parsed.value })
+}
+
+/** Characters of a link that are repeated in an error. */
+const SHOWN = 120
+
+/** Loads a SOURCE as far as that goes without peers. Fails as {@link load} and {@link parseLink} do. */
+export const resolve = (
+  source: string,
+): Effect.Effect<Loaded, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
+  kindOf(source) === "magnet"
+    ? Effect.map(parseLink(source), (link) => ({ _tag: "Link", link }))
+    : Effect.map(load(source), (metainfo) => ({ _tag: "Torrent", metainfo }))
+
+/** The info-hash of a SOURCE; of a link without asking anybody. Fails as {@link resolve} does. */
+export const infoHash = (
+  source: string,
+): Effect.Effect<InfoHash, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
+  Effect.map(
+    resolve(source),
+    (loaded) => loaded._tag === "Link" ? loaded.link.infoHash : loaded.metainfo.infoHash,
+  )
+
+/** Loads and parses a TORRENT. Fails with reason `not-found`, `unreadable`, `too-large`, `http`, `timeout`, `invalid` or `unsupported`. */
 export const load = (
   source: string,
 ): Effect.Effect<Metainfo, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
@@ -49,7 +105,8 @@ const read = (
     case "magnet":
       return new Failure({
         reason: "unsupported",
-        message: "magnet links need DHT and metadata exchange, which this version does not have yet",
+        message:
+          `this needs the .torrent file; 'shoal download --metadata-only' writes that of a magnet link`,
       })
   }
 }

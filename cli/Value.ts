@@ -1,5 +1,6 @@
 /** The values that options take, read from text: each parser gives the value, or what would have been right. */
 import * as Address from "../core/base/Address.ts"
+import * as Bytes from "../core/base/Bytes.ts"
 import * as Result from "../core/base/Result.ts"
 
 /** Reads one value; the error says what was expected, as in `expected a RATE such as 500K, 2M or 0`. */
@@ -65,3 +66,9 @@ export const text = (what: string): Parser<string> => (value) =>
 /** One of these words, without regard to case. */
 export const oneOf = <const A extends string>(...words: ReadonlyArray<A>): Parser<A> => (value) =>
   orElse(words.find((word) => word === value.toLowerCase()), `one of ${words.join(", ")}`)
+
+/** So many bytes in hexadecimal digits. */
+export const hex = (byteCount: number): Parser<Bytes.Bytes> => (text) => {
+  const bytes = Bytes.fromHex(text)
+  return orElse(bytes?.length === byteCount ? bytes : undefined, `${2 * byteCount} hexadecimal digits`)
+}

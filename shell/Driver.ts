@@ -10,12 +10,15 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
+import { assert } from "../core/base/Assert.ts"
 import { type Millis, MINUTE, NEVER } from "../core/base/Time.ts"
 import * as Client from "../core/client/Client.ts"
 import type { Command } from "../core/client/Command.ts"
 import type { Input, TorrentId } from "../core/client/Input.ts"
+import type { Event as DhtEvent } from "../core/dht/Event.ts"
 import type { Event } from "../core/torrent/Event.ts"
-import type { Local } from "../core/torrent/State.ts"
+import type { Identity } from "../core/torrent/State.ts"
+import type { DhtNode } from "./Dht.ts"
 import * as Disk from "./Disk.ts"
 import { Hasher } from "./Hasher.ts"
 import * as Sockets from "./Sockets.ts"
@@ -36,6 +39,8 @@ export interface Driver extends Pick<Turns, "now" | "push"> {
   readonly accept: OnConnection
   /** The client between two turns, to be looked at only. */
   readonly client: () => Client.Client
+  /** Hears what a magnet link brings; before its `AddMagnet`. Files come with `attach`. */
+  readonly listen: (torrent: TorrentId, onEvent: (event: Event) => void) => void
   /** Gives a torrent its files; before its `Add`. */
   readonly attach: (torrent: TorrentId, attachment: Attachment) => void
   /** Succeeds once everything that was asked for this torrent is done: writes, hashes, announces; or never will be. */
@@ -47,15 +52,20 @@ export interface Driver extends Pick<Turns, "now" | "push"> {
 }
 
 interface Attached {
-  readonly onEvent: (event: Event) => void
+  onEvent: (event: Event) => void
   announcing: number
   readonly waiting: Array<Deferred.Deferred<void>>
 }
 
 /** A driver around a fresh client; everything that it started ends with the scope. */
 export const make = (
-  local: Omit<Local, "nextConn" | "load">,
-  options: { readonly localAddress: string | undefined },
+  local: Identity,
+  options: {
+    readonly localAddress: string | undefined
+    readonly dht: DhtNode | undefined
+    /** Where peers can connect to us: told to the DHT, which takes no port that leads nowhere. */
+    readonly listenPort: number | undefined
+  },
 ): Effect.Effect<Driver, never, Transport | Hasher | TrackerClient | Scope.Scope> =>
   Effect.gen(function* () {
     const trackerClient = yield* TrackerClient
@@ -155,6 +165,7 @@ export const make = (
         case "HashBlocks":
           return disk.hashBlocks(command.torrent, command.piece)
         case "Emit":
+          if (command.event._tag === "DhtNode") options.dht?.addNode(command.event.address)
           return torrents.get(command.torrent)?.onEvent(command.event)
         case "Dial":
           return sockets.dial(command.conn, command.address)
@@ -163,6 +174,8 @@ export const make = (
         case "PauseReads":
         case "ResumeReads":
           return sockets.setPaused(command.conn, command._tag === "PauseReads")
+        case "LookUp":
+          return lookUp(command)
         case "Announce":
           return announce(command)
       }
@@ -185,6 +198,32 @@ export const make = (
       }))
     }
 
+    const lookUp = ({ infoHash, isSeed, torrent }: Extract<Command, { readonly _tag: "LookUp" }>): void => {
+      const { dht, listenPort } = options
+      assert(dht !== undefined, "who has no DHT node looks nobody up")
+      const announce = listenPort === undefined ? {} : {
+        announce: { port: listenPort, impliedPort: false, isSeed },
+      }
+      const found = (event: DhtEvent): void => {
+        if (event._tag !== "PeersFound") return
+        push({ _tag: "PeersFound", now: now(), torrent, source: "dht", addresses: event.peers })
+      }
+      run(Effect.map(
+        dht.ask({ _tag: "GetPeers", infoHash, ...announce }, found),
+        (end) => {
+          const answers = end._tag === "LookupDone" ? end.responses : 0
+          push({ _tag: "LookedUp", now: now(), torrent, answers })
+        },
+      ))
+    }
+
+    const listen = (id: TorrentId, onEvent: (event: Event) => void): void => {
+      const attached = torrents.get(id)
+      // What a magnet link has asked of its trackers is answered to the torrent that it has become.
+      if (attached === undefined) torrents.set(id, { onEvent, announcing: 0, waiting: [] })
+      else attached.onEvent = onEvent
+    }
+
     const isIdle = (id: TorrentId): boolean => (torrents.get(id)?.announcing ?? 0) === 0 && disk.isIdle(id)
 
     const settled = (id: TorrentId): void => {
@@ -198,9 +237,10 @@ export const make = (
       push,
       accept: sockets.accept,
       client: () => client,
+      listen,
       attach: (id, attachment) => {
         disk.attach(id, attachment)
-        torrents.set(id, { onEvent: attachment.onEvent, announcing: 0, waiting: [] })
+        listen(id, attachment.onEvent)
       },
       idle: (id) =>
         Effect.gen(function* () {

@@ -11,8 +11,7 @@ import * as Wake from "./Wake.ts"
 
 export interface LocalDiscovery {
   /**
-   * Announces a torrent, and tells of those who announce it, until the scope ends. Never for a private torrent (BEP 27);
-   * once at a time for each.
+   * Announces a torrent, and tells of those who announce it, until the scope ends. Never for a private torrent (BEP 27).
    */
   readonly take: (
     infoHash: InfoHash,
@@ -28,7 +27,8 @@ export const make = (
   Effect.gen(function* () {
     const multicast = yield* Multicast
     const { arm, now } = yield* Wake.make((now) => push({ _tag: "Tick", now }))
-    const onFound = new Map<InfoHash, (address: Address) => void>()
+    /** A magnet link and the torrent that it becomes may both want to hear for a moment. */
+    const listeners = new Map<InfoHash, Set<(address: Address) => void>>()
     const groups = new Map<Message.Family, GroupSocket>()
 
     const families: ReadonlyArray<Message.Family> = ["ipv4", "ipv6"]
@@ -50,20 +50,23 @@ export const make = (
       arm(Discovery.nextWake(discovery))
       for (const command of commands) {
         if (command._tag === "Send") groups.get(command.family)?.send(command.bytes)
-        else onFound.get(command.infoHash)?.(command.address)
+        else listeners.get(command.infoHash)?.forEach((onFound) => onFound(command.address))
       }
     }
 
     return {
-      take: (infoHash, found) =>
+      take: (infoHash, onFound) =>
         Effect.asVoid(Effect.acquireRelease(
           Effect.sync(() => {
-            onFound.set(infoHash, found)
+            listeners.set(infoHash, (listeners.get(infoHash) ?? new Set()).add(onFound))
             push({ _tag: "Add", now: now(), infoHash })
           }),
           () =>
             Effect.sync(() => {
-              onFound.delete(infoHash)
+              const others = listeners.get(infoHash)
+              others?.delete(onFound)
+              if (others === undefined || others.size > 0) return
+              listeners.delete(infoHash)
               push({ _tag: "Remove", now: now(), infoHash })
             }),
         )),

@@ -5,7 +5,7 @@
 import { type Address, format } from "../core/base/Address.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
 import * as Rng from "../core/base/Rng.ts"
-import * as IpText from "../core/tracker/IpText.ts"
+import * as IpText from "../core/base/IpText.ts"
 import type { BindOptions, DatagramHandlers, DatagramSocket } from "./Datagram.ts"
 
 /** The most that a datagram over IPv4 carries; `send` refuses what is longer. */

@@ -1,6 +1,6 @@
 /** The bytes of addresses that come as text, remembered: busy clients and NATs come again and again. */
 import type { Bytes } from "../core/base/Bytes.ts"
-import * as IpBytes from "../core/tracker/IpBytes.ts"
+import * as IpBytes from "../core/base/IpBytes.ts"
 
 /** Some 100 bytes each; all are forgotten when there are more, which costs less than to know the oldest. */
 const MAX_KNOWN = 20_000

@@ -24,8 +24,19 @@ export class ResumeStore extends Context.Tag("shoal/ResumeStore")<ResumeStore, {
     infoHash: InfoHash,
     bytes: Bytes,
   ) => Effect.Effect<void, ResumeStoreError>
-  /** Forgets a torrent; nothing saved is no error. */
+  /** Forgets a torrent, its metadata apart; nothing saved is no error. */
   readonly remove: (directory: string, infoHash: InfoHash) => Effect.Effect<void, ResumeStoreError>
+  /** The `info` dictionary that a magnet link came to in an earlier run, as `load`. It outlives the resume data. */
+  readonly loadMetadata: (
+    directory: string,
+    infoHash: InfoHash,
+  ) => Effect.Effect<Bytes | undefined, ResumeStoreError>
+  /** Keeps the `info` dictionary of a magnet link, so that the next run needs nobody to have it; as `save`. */
+  readonly saveMetadata: (
+    directory: string,
+    infoHash: InfoHash,
+    infoBytes: Bytes,
+  ) => Effect.Effect<void, ResumeStoreError>
 }>() {}
 
 /** Resume data in memory, by `directory/infoHash`: empty each time the layer is built, or a map to look at or change. */
@@ -33,12 +44,16 @@ export const layerMemory = (shared?: Map<string, Bytes>): Layer.Layer<ResumeStor
   Layer.sync(ResumeStore, () => {
     const saved = shared ?? new Map<string, Bytes>()
     const key = (directory: string, infoHash: InfoHash) => `${directory}/${infoHash}`
+    const load = (name: string) => Effect.sync(() => saved.get(name)?.slice())
+    const save = (name: string, bytes: Bytes) =>
+      Effect.sync(() => {
+        saved.set(name, bytes.slice())
+      })
     return {
-      load: (directory, infoHash) => Effect.sync(() => saved.get(key(directory, infoHash))?.slice()),
-      save: (directory, infoHash, bytes) =>
-        Effect.sync(() => {
-          saved.set(key(directory, infoHash), bytes.slice())
-        }),
+      load: (directory, infoHash) => load(key(directory, infoHash)),
+      save: (directory, infoHash, bytes) => save(key(directory, infoHash), bytes),
+      loadMetadata: (directory, infoHash) => load(`${key(directory, infoHash)}.info`),
+      saveMetadata: (directory, infoHash, bytes) => save(`${key(directory, infoHash)}.info`, bytes),
       remove: (directory, infoHash) =>
         Effect.sync(() => {
           saved.delete(key(directory, infoHash))

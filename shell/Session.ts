@@ -14,11 +14,15 @@ import type { Strategy } from "../core/torrent/Picker.ts"
 import type * as State from "../core/torrent/State.ts"
 import * as PeerId from "../core/wire/PeerId.ts"
 import { BlockStore } from "./BlockStore.ts"
+import { Dht } from "./Dht.ts"
 import * as Driver from "./Driver.ts"
 import type * as Faults from "./Faults.ts"
 import { Hasher } from "./Hasher.ts"
 import * as Layout from "./Layout.ts"
 import * as Listening from "./Listening.ts"
+import * as LocalDiscovery from "./LocalDiscovery.ts"
+import * as Magnet from "./Magnet.ts"
+import type { Multicast } from "./Multicast.ts"
 import type * as Resumption from "./Resumption.ts"
 import { ResumeStore } from "./ResumeStore.ts"
 import { fromPort, type SessionError } from "./SessionError.ts"
@@ -27,6 +31,7 @@ import type { TrackerClient } from "./TrackerClient.ts"
 import type { OnConnection, Transport } from "./Transport.ts"
 
 export type { ListenRequest } from "./Listening.ts"
+export type { MetadataHandle, MetadataRequest } from "./Magnet.ts"
 export { SessionError } from "./SessionError.ts"
 
 export interface SessionOptions {
@@ -45,6 +50,10 @@ export interface SessionOptions {
   readonly isLanExempt: boolean
   /** How many peers of a torrent may download from us at a time. */
   readonly uploadSlots: State.Options["choker"]["slots"]
+  /** Where peers may be found besides trackers: the DHT (BEP 5), other peers (BEP 11), the local network (BEP 14). */
+  readonly isDhtEnabled?: boolean | undefined
+  readonly isPexEnabled?: boolean
+  readonly isLsdEnabled?: boolean
 }
 
 /** Bytes a second, the protocol's own included; 0: unlimited. */
@@ -55,6 +64,8 @@ export interface RateLimits {
 
 export interface TorrentRequest {
   readonly metainfo: Metainfo
+  /** The search that its metadata comes from: its connections go on with the torrent. */
+  readonly search?: Magnet.MetadataHandle
   /**
    * `seed`: the data is there, or part of it, and what is right is given to others; no data file is ever written to.
    * `download`: what is missing is fetched. Either way a torrent stays in its swarm until its scope closes.
@@ -113,34 +124,52 @@ export class Session extends Context.Tag("shoal/Session")<Session, {
   readonly warnings: ReadonlyArray<string>
   /** For all torrents together, from now on. */
   readonly setLimits: (limits: RateLimits) => Effect.Effect<void>
+  /**
+   * Finds the metadata of a magnet link: in what an earlier run has kept, else with peers. When the scope closes the search
+   * ends, unless a torrent has taken it over.
+   */
+  readonly fetch: (
+    request: Magnet.MetadataRequest,
+  ) => Effect.Effect<Magnet.MetadataHandle, never, Scope.Scope>
   /** Checks what is there, then joins the swarm. When the scope closes the torrent leaves it and resume data is saved. */
   readonly add: (request: TorrentRequest) => Effect.Effect<TorrentHandle, SessionError, Scope.Scope>
 }>() {}
 
 const CLIENT_NAME = `shoal ${VERSION}`
 
+/** What a session needs of the world; without a DHT and a local network, `Dht.layerNone` and `Multicast.layerNone`. */
+export type Ports = Transport | BlockStore | Hasher | ResumeStore | TrackerClient | Dht | Multicast
+
 /** A session over the ports; fails where it cannot listen as it was told to. */
 export const layer = (
   options: SessionOptions,
-): Layer.Layer<Session, SessionError, Transport | BlockStore | Hasher | ResumeStore | TrackerClient> =>
+): Layer.Layer<Session, SessionError, Ports> =>
   Layer.scoped(
     Session,
     Effect.gen(function* () {
       const blockStore = yield* BlockStore
       const hasher = yield* Hasher
       const resumeStore = yield* ResumeStore
-      const { driver, listening } = yield* makeDriver(options)
+      const { dht, driver, listening } = yield* makeDriver(options)
+      const engine = { driver, dht, neighbours: yield* neighboursOf(options, listening.address?.port) }
       let nextTorrent = 1
       return {
         listening: listening.address,
         warnings: listening.warnings,
         setLimits: (limits) => Effect.sync(() => setLimits(driver, options, limits)),
+        fetch: (request) =>
+          Effect.provideService(
+            Magnet.open(engine, options, request, nextTorrent++),
+            ResumeStore,
+            resumeStore,
+          ),
         add: (request) =>
           Effect.gen(function* () {
             const { metainfo, directory, mode, selection } = request
             const store = yield* blockStore.open(Layout.of(metainfo, directory, selection))
             if (mode === "download") yield* store.check
-            const torrent = yield* Torrent.open(driver, options, request, store, nextTorrent++)
+            const id = request.search?.id ?? nextTorrent++
+            const torrent = yield* Torrent.open(engine, options, request, store, id)
             yield* Effect.forkScoped(Torrent.enter(torrent))
             return Torrent.handle(torrent)
           }).pipe(
@@ -163,20 +192,37 @@ const makeDriver = (options: SessionOptions) =>
       door.accept?.(connection, setHandlers)
     }).pipe(Effect.mapError(fromPort))
     yield* Effect.forEach(listening.warnings, (warning) => Effect.logWarning(warning))
+    const listenPort = listening.address?.port
+    const dht = options.isDhtEnabled === true ? yield* openDht(options.bind, listenPort ?? 0) : undefined
     const random = yield* Effect.replicateEffect(Random.nextIntBetween(0, 256), 12)
     const driver = yield* Driver.make({
       peerId: PeerId.make(Uint8Array.from(random)),
-      port: listening.address?.port ?? NO_PORT,
+      port: listenPort ?? NO_PORT,
       key: yield* Random.nextIntBetween(0, 2 ** 32),
       clientName: CLIENT_NAME,
-    }, { localAddress: options.bind })
+      dhtPort: dht?.address.port,
+    }, { localAddress: options.bind, dht, listenPort })
     setLimits(driver, options, {
       downloadRateBytesPerSec: options.maxDownloadRateBytesPerSec,
       uploadRateBytesPerSec: options.maxUploadRateBytesPerSec,
     })
     door.accept = driver.accept
-    return { driver, listening }
+    return { dht, driver, listening }
   })
+
+/** On the port of the same number, by custom; on any other where that is taken. */
+const openDht = (host: string | undefined, port: number) =>
+  Effect.gen(function* () {
+    const dht = yield* Dht
+    return yield* dht.open({ host, port }).pipe(
+      Effect.catchIf(({ reason }) => reason === "AddressInUse", () => dht.open({ host, port: 0 })),
+      Effect.mapError(fromPort),
+    )
+  })
+
+/** Who cannot be connected to has nothing to announce. */
+const neighboursOf = (options: SessionOptions, port: number | undefined) =>
+  options.isLsdEnabled === true && port !== undefined ? LocalDiscovery.make({ port }) : Effect.succeed(undefined)
 
 const setLimits = (
   driver: Driver.Driver,

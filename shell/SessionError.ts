@@ -1,5 +1,6 @@
 /** What the users of a session hear of failures. */
 import * as Data from "effect/Data"
+import type { BindError } from "./Datagram.ts"
 import type { StorageError } from "./StorageError.ts"
 import type { ListenError } from "./Transport.ts"
 
@@ -10,5 +11,5 @@ export class SessionError extends Data.TaggedError("SessionError")<{
   readonly cause?: unknown
 }> {}
 
-export const fromPort = (error: StorageError | ListenError): SessionError =>
+export const fromPort = (error: StorageError | ListenError | BindError): SessionError =>
   new SessionError({ reason: error.reason, message: error.message, cause: error })

@@ -16,6 +16,7 @@ import type { Event } from "../core/torrent/Event.ts"
 import * as State from "../core/torrent/State.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import type { Driver } from "./Driver.ts"
+import * as Engine from "./Engine.ts"
 import * as Faults from "./Faults.ts"
 import * as Resumption from "./Resumption.ts"
 import type { RateLimits, SessionOptions, TorrentEvent, TorrentHandle, TorrentRequest } from "./Session.ts"
@@ -38,6 +39,7 @@ const SEEDING_AFTER: Millis = 10 * SECOND
 
 export interface Torrent {
   readonly id: TorrentId
+  readonly engine: Engine.Engine
   readonly driver: Driver
   readonly options: SessionOptions
   readonly request: TorrentRequest
@@ -60,7 +62,7 @@ type Saved = { readonly piecesHave: number; readonly uploadedBytes: number; read
 
 /** A torrent that is in no swarm yet; nothing is created on the disk. */
 export const open = (
-  driver: Driver,
+  engine: Engine.Engine,
   options: SessionOptions,
   request: TorrentRequest,
   store: TorrentStore,
@@ -71,7 +73,8 @@ export const open = (
     yield* Effect.addFinalizer(() => Queue.shutdown(events))
     const torrent: Torrent = {
       id,
-      driver,
+      engine,
+      driver: engine.driver,
       options,
       request,
       store,
@@ -160,6 +163,7 @@ const join = (
         maxUploadRateBytesPerSec: torrent.limits.uploadRateBytesPerSec,
         goals,
         announceToAllTiers: request.announceToAllTiers ?? false,
+        isPexEnabled: torrent.options.isPexEnabled ?? true,
         uploadedBytes,
         downloadedBytes,
       }
@@ -167,6 +171,10 @@ const join = (
       driver.push({ _tag: "PeersFound", now: driver.now(), torrent: id, source: "user", addresses: peers })
     })
     yield* Effect.acquireRelease(begin, () => leave(torrent))
+    if (!metainfo.isPrivate) {
+      yield* Engine.meetNeighbours(torrent.engine, id, metainfo.infoHash)
+      Engine.enterDhtBy(torrent.engine, metainfo.nodes ?? [])
+    }
     yield* Effect.forkScoped(Effect.repeat(giveUpIfHopeless(torrent), Schedule.spaced("1 second")))
     const saving = Effect.catchAll(save(torrent), (error) => Effect.logDebug(error.message))
     // What was checked just now need not be checked again, whatever comes.

@@ -33,18 +33,31 @@ export const equals = (a: Address, b: Address): boolean => a.port === b.port && 
 
 /** Reads one compact IPv4 peer (BEP 23): 4 bytes of address, 2 of port, big endian, at `offset`. */
 export const fromCompact4 = (bytes: Uint8Array, offset: number): Address => ({
-  host: `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`,
+  host: ipv4(bytes, offset),
   port: (bytes[offset + 4]! << 8) | bytes[offset + 5]!,
 })
 
-/** Reads one compact IPv6 peer (BEP 7): 16 bytes of address, 2 of port, big endian, at `offset`. */
+/**
+ * Reads one compact IPv6 peer (BEP 7): 16 bytes of address, 2 of port, big endian, at `offset`. An IPv4 address in IPv6
+ * (`::ffff:a.b.c.d`) comes out as IPv4: the same peer must not be two hosts.
+ */
 export const fromCompact6 = (bytes: Uint8Array, offset: number): Address => ({
-  host: ipv6(bytes, offset),
+  host: isMapped(bytes, offset) ? ipv4(bytes, offset + 12) : ipv6(bytes, offset),
   port: (bytes[offset + 16]! << 8) | bytes[offset + 17]!,
 })
 
-/** The canonical text of an IPv6 address (RFC 5952): lower case, the longest run of zero groups as `::`. */
-const ipv6 = (bytes: Uint8Array, offset: number): string => {
+/** The first 12 bytes are those of `::ffff:0:0/96` (RFC 4291, 2.5.5.2). */
+const isMapped = (bytes: Uint8Array, offset: number): boolean => {
+  for (let i = 0; i < 10; i++) if (bytes[offset + i] !== 0) return false
+  return bytes[offset + 10] === 0xff && bytes[offset + 11] === 0xff
+}
+
+/** The text of the IPv4 address in the 4 bytes at `offset`. */
+export const ipv4 = (bytes: Uint8Array, offset: number): string =>
+  `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`
+
+/** The canonical text of the IPv6 address at `offset` (RFC 5952): lower case, the longest run of zero groups as `::`. */
+export const ipv6 = (bytes: Uint8Array, offset: number): string => {
   const groups: Array<number> = []
   for (let i = 0; i < 16; i += 2) groups.push((bytes[offset + i]! << 8) | bytes[offset + i + 1]!)
   let start = -1

@@ -8,47 +8,38 @@ import * as Clone from "../base/Clone.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import type { Millis } from "../base/Time.ts"
 import * as TokenBucket from "../base/TokenBucket.ts"
+import * as ExternalAddress from "../torrent/ExternalAddress.ts"
 import type { ConnId, TorrentId } from "../torrent/Input.ts"
 import * as Limits from "../torrent/Limits.ts"
+import * as Fetching from "../torrent/metadata/Fetching.ts"
 import * as Places from "../torrent/Places.ts"
-import type { Local } from "../torrent/State.ts"
+import type { Identity } from "../torrent/State.ts"
 import * as Throttle from "../torrent/Throttle.ts"
 import * as Torrent from "../torrent/Torrent.ts"
 import type { Command } from "./Command.ts"
 import * as Greeting from "./Greeting.ts"
 import type { Input } from "./Input.ts"
+import * as Machine from "./Machine.ts"
+import * as Magnets from "./Magnets.ts"
 
 /** Handed from step to step; each is good for one step only, since its tables are updated in place. */
 export interface Client {
-  readonly machine: Machine
+  readonly machine: Machine.Machine
   readonly turn: number
 }
 
-interface Machine {
-  readonly local: Local
-  readonly torrents: Map<TorrentId, Torrent.Torrent>
-  readonly torrentOf: Map<ConnId, TorrentId>
-  /** Accepted connections that have not named their torrent yet. */
-  readonly greeting: Greeting.Greeting
-  /** When each torrent next wants a tick. */
-  readonly wakes: Deadlines.Deadlines
-  readonly throttle: Throttle.Throttle
-  /** Connections of each torrent that wait for a download limit, in the order in which they were stopped. */
-  readonly paused: Map<TorrentId, Set<ConnId>>
-  now: Millis
-  turn: number
-}
-
 /** A client without torrents. */
-export const make = (local: Omit<Local, "nextConn" | "load">, now: Millis): Client => ({
+export const make = (local: Identity, now: Millis): Client => ({
   machine: {
     local: {
       ...local,
+      external: ExternalAddress.make(local.port),
       nextConn: 1,
       load: { maxConnections: Limits.MAX_CONNECTIONS, connections: 0, halfOpen: 0 },
     },
     greeting: Greeting.make(),
     torrents: new Map(),
+    fetchings: new Map(),
     torrentOf: new Map(),
     wakes: Deadlines.make(),
     throttle: Throttle.make(now),
@@ -69,7 +60,7 @@ export const step = (client: Client, input: Input): readonly [Client, ReadonlyAr
   const before = Places.crowding(machine.local.load)
   take(machine, input, out)
   runDue(machine, out)
-  if (Places.crowding(machine.local.load) !== before) rearm(machine)
+  if (Places.crowding(machine.local.load) !== before) Machine.rearm(machine)
   return [{ machine, turn: machine.turn }, out]
 }
 
@@ -97,17 +88,22 @@ export const nextWake = (client: Client): Millis => {
 /** The torrents, to be looked at only. */
 export const torrents = (client: Client): ReadonlyMap<TorrentId, Torrent.Torrent> => own(client).torrents
 
-const own = (client: Client): Machine => {
+/** The magnet links whose metadata is not here yet, to be looked at only. */
+export const fetchings = (client: Client): ReadonlyMap<TorrentId, Fetching.Fetching> => own(client).fetchings
+
+const own = (client: Client): Machine.Machine => {
   assert(client.turn === client.machine.turn, "this state was spent by an earlier step; fork it to keep it")
   return client.machine
 }
 
-const take = (machine: Machine, input: Input, out: Array<Command>): void => {
+const take = (machine: Machine.Machine, input: Input, out: Array<Command>): void => {
   switch (input._tag) {
     case "Tick":
       return
     case "Add":
       return add(machine, input, out)
+    case "AddMagnet":
+      return Magnets.add(machine, input, out)
     case "Remove":
       return remove(machine, input.torrent)
     case "ConnAccepted":
@@ -128,7 +124,7 @@ const take = (machine: Machine, input: Input, out: Array<Command>): void => {
     case "ConnClosed":
       Greeting.forget(machine.greeting, input.conn)
       toConnection(machine, input, out)
-      return forget(machine, input.conn)
+      return Machine.forget(machine, input.conn)
     default:
       return toTorrent(machine, input.torrent, input, out)
   }
@@ -136,7 +132,7 @@ const take = (machine: Machine, input: Input, out: Array<Command>): void => {
 
 /** Somebody has connected to us, and is to say first what for. */
 const accept = (
-  machine: Machine,
+  machine: Machine.Machine,
   { address, conn, now }: Extract<Input, { readonly _tag: "ConnAccepted" }>,
   out: Array<Command>,
 ): void => {
@@ -147,31 +143,42 @@ const accept = (
 
 /** A connection that was accepted says which torrent it wants, or should have. */
 const greet = (
-  machine: Machine,
+  machine: Machine.Machine,
   { bytes, conn, now }: Extract<Input, { readonly _tag: "ConnRead" }>,
   out: Array<Command>,
 ): void => {
   const said = Greeting.read(machine.greeting, conn, bytes)
   if (said._tag === "Little") return
-  const torrent = said._tag === "Torrent" ? torrentByHash(machine, said.infoHash) : undefined
-  if (said._tag === "Garbage" || torrent === undefined) {
+  if (said._tag === "Garbage") {
     out.push({ _tag: "Close", conn })
     return
   }
-  machine.torrentOf.set(conn, torrent.id)
-  const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
-  settle(machine, next, commands, out)
-  meter(machine, conn, bytes.length, out)
+  const torrent = torrentByHash(machine, said.infoHash)
+  if (torrent !== undefined) {
+    machine.torrentOf.set(conn, torrent.id)
+    const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
+    Machine.settle(machine, next, commands, out)
+    meter(machine, conn, bytes.length, out)
+    return
+  }
+  const fetching = Magnets.byHash(machine, said.infoHash)
+  if (fetching === undefined) {
+    out.push({ _tag: "Close", conn })
+    return
+  }
+  machine.torrentOf.set(conn, fetching.id)
+  const [next, commands] = Fetching.accept(fetching, conn, said.address, said.bytes, now)
+  Machine.settleFetching(machine, next, commands, out)
 }
 
-const torrentByHash = (machine: Machine, infoHash: Bytes.Bytes): Torrent.Torrent | undefined => {
+const torrentByHash = (machine: Machine.Machine, infoHash: Bytes.Bytes): Torrent.Torrent | undefined => {
   for (const torrent of machine.torrents.values()) {
     if (torrent.phase === "running" && Bytes.equals(torrent.metainfo.infoHashBytes, infoHash)) return torrent
   }
   return undefined
 }
 
-const closeLateGuests = (machine: Machine, out: Array<Command>): void => {
+const closeLateGuests = (machine: Machine.Machine, out: Array<Command>): void => {
   for (;;) {
     const conn = Greeting.popLate(machine.greeting, machine.now)
     if (conn === undefined) return
@@ -180,11 +187,12 @@ const closeLateGuests = (machine: Machine, out: Array<Command>): void => {
 }
 
 const add = (
-  machine: Machine,
+  machine: Machine.Machine,
   input: Extract<Input, { readonly _tag: "Add" }>,
   out: Array<Command>,
 ): void => {
   assert(!machine.torrents.has(input.torrent), "a torrent's number is used once")
+  const fetching = machine.fetchings.get(input.torrent)
   const [torrent, commands] = Torrent.start(
     input.torrent,
     machine.local,
@@ -192,14 +200,17 @@ const add = (
     input.metainfo,
     input.options,
     input.now,
+    fetching === undefined ? undefined : Magnets.handOver(machine, fetching, input.metainfo.isPrivate, out),
   )
   machine.torrents.set(input.torrent, torrent)
-  settle(machine, torrent, commands, out)
+  Machine.settle(machine, torrent, commands, out)
 }
 
-const remove = (machine: Machine, id: TorrentId): void => {
-  assert(machine.torrents.get(id)?.peers.size === 0, "a torrent is stopped before it is removed")
+const remove = (machine: Machine.Machine, id: TorrentId): void => {
+  const peers = machine.torrents.get(id)?.peers ?? machine.fetchings.get(id)?.contacts
+  assert(peers?.size === 0, "a torrent is stopped before it is removed")
   machine.torrents.delete(id)
+  machine.fetchings.delete(id)
   machine.throttle.uploadQueue.delete(id)
   Deadlines.remove(machine.wakes, id)
 }
@@ -207,7 +218,7 @@ const remove = (machine: Machine, id: TorrentId): void => {
 type TorrentStep = Parameters<typeof Torrent.step>[1]
 
 const toConnection = (
-  machine: Machine,
+  machine: Machine.Machine,
   input: TorrentStep & { readonly conn: ConnId },
   out: Array<Command>,
 ): void => {
@@ -216,46 +227,25 @@ const toConnection = (
   if (id !== undefined) toTorrent(machine, id, input, out)
 }
 
-const toTorrent = (machine: Machine, id: TorrentId, input: TorrentStep, out: Array<Command>): void => {
-  const torrent = machine.torrents.get(id)
-  if (torrent === undefined) return
-  const [next, commands] = Torrent.step(torrent, input)
-  settle(machine, next, commands, out)
-}
-
-/** Passes a torrent's commands on, and notes which connection is whose and when it wants to be woken. */
-const settle = (
-  machine: Machine,
-  torrent: Torrent.Torrent,
-  commands: ReadonlyArray<Command>,
+const toTorrent = (
+  machine: Machine.Machine,
+  id: TorrentId,
+  input: TorrentStep,
   out: Array<Command>,
 ): void => {
-  for (const command of commands) {
-    if (command._tag === "Dial") machine.torrentOf.set(command.conn, command.torrent)
-    else if (command._tag === "Close") forget(machine, command.conn)
-    out.push(command)
+  const torrent = machine.torrents.get(id)
+  if (torrent !== undefined) {
+    const [next, commands] = Torrent.step(torrent, input)
+    return Machine.settle(machine, next, commands, out)
   }
-  machine.torrents.set(torrent.id, torrent)
-  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
-}
-
-/** There is room for another connection, or none any more: every torrent may want to act at another time now. */
-const rearm = (machine: Machine): void => {
-  for (const torrent of machine.torrents.values()) {
-    Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
-  }
-}
-
-const forget = (machine: Machine, conn: ConnId): void => {
-  const id = machine.torrentOf.get(conn)
-  if (id === undefined) return
-  machine.torrentOf.delete(conn)
-  const conns = machine.paused.get(id)
-  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(id)
+  const fetching = machine.fetchings.get(id)
+  if (fetching === undefined) return
+  const [next, commands] = Fetching.step(fetching, input)
+  Machine.settleFetching(machine, next, commands, out)
 }
 
 /** What is waiting for the old limits is looked at again by {@link runDue}, at the end of this step. */
-const setLimits = (machine: Machine, input: Extract<Input, { readonly _tag: "Limits" }>): void => {
+const setLimits = (machine: Machine.Machine, input: Extract<Input, { readonly _tag: "Limits" }>): void => {
   const { throttle } = machine
   TokenBucket.setRate(throttle.download, input.now, input.downloadRateBytesPerSec)
   TokenBucket.setRate(throttle.upload, input.now, input.uploadRateBytesPerSec)
@@ -265,7 +255,7 @@ const setLimits = (machine: Machine, input: Extract<Input, { readonly _tag: "Lim
 }
 
 const setTorrentLimits = (
-  machine: Machine,
+  machine: Machine.Machine,
   input: Extract<Input, { readonly _tag: "TorrentLimits" }>,
 ): void => {
   const torrent = machine.torrents.get(input.torrent)
@@ -277,9 +267,15 @@ const setTorrentLimits = (
 }
 
 /** Counts everything that comes in, protocol overhead included; a connection that overdraws a limit waits. */
-const meter = (machine: Machine, conn: ConnId, bytes: number, out: Array<Command>): void => {
+const meter = (machine: Machine.Machine, conn: ConnId, bytes: number, out: Array<Command>): void => {
   const { now, paused, throttle } = machine
-  const torrent = machine.torrents.get(machine.torrentOf.get(conn) ?? NO_TORRENT)
+  const id = machine.torrentOf.get(conn) ?? NO_TORRENT
+  const contact = machine.fetchings.get(id)?.contacts.get(conn)
+  // Metadata is little: it is counted, but nobody waits for it.
+  if (contact !== undefined && Throttle.isMetered(throttle, contact.address)) {
+    TokenBucket.take(throttle.download, now, bytes)
+  }
+  const torrent = machine.torrents.get(id)
   const peer = torrent?.peers.get(conn)
   if (torrent === undefined || peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
   if (!Throttle.takeDownload(throttle, torrent.buckets, now, bytes)) return
@@ -294,7 +290,7 @@ const meter = (machine: Machine, conn: ConnId, bytes: number, out: Array<Command
 const NO_TORRENT: TorrentId = -1
 
 /** Ticks each torrent that is due, once: whatever it says of its next wake-up, a step ends. */
-const runDue = (machine: Machine, out: Array<Command>): void => {
+const runDue = (machine: Machine.Machine, out: Array<Command>): void => {
   closeLateGuests(machine, out)
   if (Deadlines.next(machine.wakes) <= machine.now) {
     const due: Array<TorrentId> = []
@@ -305,10 +301,11 @@ const runDue = (machine: Machine, out: Array<Command>): void => {
   resumeReads(machine, out)
 }
 
-const popDue = (machine: Machine): TorrentId | undefined => Deadlines.popDue(machine.wakes, machine.now)
+const popDue = (machine: Machine.Machine): TorrentId | undefined =>
+  Deadlines.popDue(machine.wakes, machine.now)
 
 /** Lets the torrents that wait for the upload limit send a block each, in turn, as long as it allows. */
-const takeTurns = (machine: Machine, out: Array<Command>): void => {
+const takeTurns = (machine: Machine.Machine, out: Array<Command>): void => {
   for (;;) {
     const id = Throttle.nextTurn(machine.throttle, machine.now)
     if (id === undefined) return
@@ -316,7 +313,7 @@ const takeTurns = (machine: Machine, out: Array<Command>): void => {
   }
 }
 
-const resumeReads = (machine: Machine, out: Array<Command>): void => {
+const resumeReads = (machine: Machine.Machine, out: Array<Command>): void => {
   for (const [id, conns] of machine.paused) {
     const torrent = torrentOf(machine, id)
     if (Throttle.downloadOpensAt(machine.throttle, torrent.buckets) > machine.now) continue
@@ -329,7 +326,7 @@ const resumeReads = (machine: Machine, out: Array<Command>): void => {
   }
 }
 
-const torrentOf = (machine: Machine, id: TorrentId): Torrent.Torrent => {
+const torrentOf = (machine: Machine.Machine, id: TorrentId): Torrent.Torrent => {
   const torrent = machine.torrents.get(id)
   assert(torrent !== undefined, "a paused connection has a torrent")
   return torrent

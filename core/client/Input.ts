@@ -1,8 +1,10 @@
 /** What can happen to a client: everything that can happen to one of its torrents, and a little more. */
 import type { Address } from "../base/Address.ts"
+import type { Bytes } from "../base/Bytes.ts"
 import type { Millis } from "../base/Time.ts"
 import type { Metainfo } from "../metainfo/Metainfo.ts"
 import type * as Torrent from "../torrent/Input.ts"
+import type * as Metadata from "../torrent/metadata/Fetching.ts"
 import type { Options } from "../torrent/State.ts"
 
 export type { CloseReason, ConnId, PeerSource, TorrentId } from "../torrent/Input.ts"
@@ -19,7 +21,19 @@ type Addressed<I> = I extends Torrent.Input ? I & { readonly torrent: Torrent.To
 export type Input =
   /** Time has passed. A tick before `nextWake` changes nothing. */
   | { readonly _tag: "Tick"; readonly now: Millis }
-  /** A torrent to download, its existing data checked. Spends `options.have`. */
+  /** A torrent of which only the info-hash is known: its metadata is fetched from peers (BEP 9). */
+  | {
+    readonly _tag: "AddMagnet"
+    readonly now: Millis
+    readonly torrent: Torrent.TorrentId
+    /** 20 bytes. */
+    readonly infoHash: Bytes
+    readonly options: Metadata.Options
+  }
+  /**
+   * A torrent to download, its existing data checked. Spends `options.have`. Under the number of a magnet link whose
+   * metadata was found, it takes over that one's connections, addresses and trackers.
+   */
   | {
     readonly _tag: "Add"
     readonly now: Millis

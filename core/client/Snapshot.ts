@@ -7,7 +7,10 @@ import type { Metainfo } from "../metainfo/Metainfo.ts"
 import * as Bitfield from "../torrent/Bitfield.ts"
 import * as Candidates from "../torrent/Candidates.ts"
 import type * as Choker from "../torrent/Choker.ts"
-import type { ConnId } from "../torrent/Input.ts"
+import type { ConnId, PeerSource } from "../torrent/Input.ts"
+import type { Fetching } from "../torrent/metadata/Fetching.ts"
+import * as Figures from "../torrent/metadata/Figures.ts"
+import * as Lookups from "../torrent/Lookups.ts"
 import * as State from "../torrent/State.ts"
 import * as Schedules from "../tracker/Schedules.ts"
 import * as Url from "../tracker/Url.ts"
@@ -19,7 +22,8 @@ export interface Checked {
 }
 
 export interface Snapshot {
-  readonly state: "checking" | "downloading" | "complete" | "stopped" | "failed"
+  /** `metadata`: of a magnet link whose metadata is not here yet; all figures but those of peers are 0 then. */
+  readonly state: "metadata" | "checking" | "downloading" | "complete" | "stopped" | "failed"
   /** Bytes of the pieces that were selected. */
   readonly wantedBytes: number
   /** Of those, verified on the disk. */
@@ -41,6 +45,8 @@ export interface Snapshot {
   readonly hashFailures: number
   /** While `state` is `checking`. */
   readonly checked?: Checked
+  /** While `state` is `metadata`. */
+  readonly metadata?: Figures.Figures
 }
 
 /** What people want to know of one connected peer. */
@@ -51,6 +57,8 @@ export interface PeerSnapshot {
   readonly client: string
   /** The peer connected to us. */
   readonly isIncoming: boolean
+  /** Who told us of its address; `incoming`: itself. */
+  readonly source: PeerSource
   /** The peer chokes us. */
   readonly isChoking: boolean
   /** The peer wants something from us. */
@@ -91,6 +99,31 @@ export const of = (torrent: State.Torrent, now: Millis): Snapshot => ({
   hashFailures: torrent.hashFailures,
 })
 
+/** What a torrent is before it has begun. */
+const NOTHING = {
+  wantedBytes: 0,
+  haveBytes: 0,
+  downloadedBytes: 0,
+  uploadedBytes: 0,
+  wastedBytes: 0,
+  downloadRateBytesPerSec: 0,
+  uploadRateBytesPerSec: 0,
+  ratio: 0,
+  peersConnected: 0,
+  peersKnown: 0,
+  piecesHave: 0,
+  pieceCount: 0,
+  hashFailures: 0,
+} as const
+
+/** The figures of a magnet link whose metadata is being fetched; `undefined`: it has not begun, or is over. */
+export const fetching = (search: Fetching | undefined): Snapshot => {
+  if (search === undefined) return { state: "metadata", ...NOTHING }
+  const metadata = Figures.of(search)
+  const { peersConnected, peersKnown } = metadata
+  return { state: "metadata", ...NOTHING, peersConnected, peersKnown, metadata }
+}
+
 /** The figures of a torrent whose existing data is still being looked at. */
 export const checking = (
   metainfo: Metainfo,
@@ -103,19 +136,9 @@ export const checking = (
   }
   return {
     state: "checking",
+    ...NOTHING,
     wantedBytes,
-    haveBytes: 0,
-    downloadedBytes: 0,
-    uploadedBytes: 0,
-    wastedBytes: 0,
-    downloadRateBytesPerSec: 0,
-    uploadRateBytesPerSec: 0,
-    ratio: 0,
-    peersConnected: 0,
-    peersKnown: 0,
-    piecesHave: 0,
     pieceCount: metainfo.geometry.pieceCount,
-    hashFailures: 0,
     checked,
   }
 }
@@ -131,6 +154,7 @@ export const peers = (torrent: State.Torrent, now: Millis): ReadonlyArray<PeerSn
       address: peer.address,
       client: peer.client,
       isIncoming: peer.conn < 0,
+      source: Candidates.sourceOf(torrent.candidates, peer.listening ?? peer.address) ?? "incoming",
       isChoking: peer.isChoking,
       isInterested: peer.isInterested,
       amChoking: peer.amChoking,
@@ -161,11 +185,13 @@ const readyPeers = (torrent: State.Torrent): number => {
 export const hopeless = (torrent: State.Torrent, times: number): string | undefined => {
   if (torrent.phase !== "running" || State.isComplete(torrent)) return undefined
   if (torrent.downloadRate.totalBytes > 0 || readyPeers(torrent) > 0) return undefined
+  if (Lookups.isHopeful(torrent.lookups, times)) return undefined
   const trackers = Schedules.size(torrent.schedules)
   if (trackers > 0 && Schedules.allFailedTimes(torrent.schedules) < times) return undefined
   for (const { failures } of torrent.candidates.byId.values()) if (failures < times) return undefined
   if (trackers === 0 && torrent.candidates.byId.size === 0) {
-    return "the torrent names no tracker; give a peer with --peer HOST:PORT"
+    return Lookups.inVain(torrent.lookups) ??
+      "the torrent names no tracker; give a peer with --peer HOST:PORT"
   }
   const status = Schedules.status(torrent.schedules, 0).find((one) => one.failureMessage !== undefined)
   if (status === undefined) return "no peer could be reached; check the addresses given with --peer"

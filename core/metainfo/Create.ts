@@ -57,19 +57,32 @@ export const inOrder = <F extends File>(files: ReadonlyArray<F>): ReadonlyArray<
 
 /** The bytes of the `.torrent` file. */
 export const encode = (content: Content, hashes: Hashes, options: Options): Bytes => {
-  const trackers = distinct(options.trackers)
-  const webSeeds = [...new Set(options.webSeeds)]
   return Encode.encode({
-    announce: trackers[0]?.[0],
-    // With one tracker it would only repeat `announce`.
-    "announce-list": trackers.flat().length > 1 ? trackers : undefined,
+    ...sources(options),
     comment: options.comment,
     "created by": CREATED_BY,
     "creation date": options.creationDate,
     info: new Encode.Raw(encodeInfo(content, hashes, options)),
+  })
+}
+
+/**
+ * The bytes of a `.torrent` file around the original bytes of an `info` dictionary, as it came from peers (BEP 9), with
+ * what its magnet link said. Nobody knows who created it.
+ */
+export const wrap = (infoBytes: Bytes, options: Pick<Options, "trackers" | "webSeeds">): Bytes =>
+  Encode.encode({ ...sources(options), info: new Encode.Raw(infoBytes) })
+
+const sources = (options: Pick<Options, "trackers" | "webSeeds">) => {
+  const trackers = distinct(options.trackers)
+  const webSeeds = [...new Set(options.webSeeds)]
+  return {
+    announce: trackers[0]?.[0],
+    // With one tracker it would only repeat `announce`.
+    "announce-list": trackers.flat().length > 1 ? trackers : undefined,
     // A lone text is what the oldest readers know.
     "url-list": webSeeds.length > 1 ? webSeeds : webSeeds[0],
-  })
+  }
 }
 
 /** The bytes of the `info` dictionary alone, whose SHA-1 is the info-hash. */

@@ -15,6 +15,7 @@ import * as Deadlines from "../base/Deadlines.ts"
 import * as Rng from "../base/Rng.ts"
 import { type Millis, MINUTE, NEVER, SECOND } from "../base/Time.ts"
 import { isDialable } from "./Dialable.ts"
+import * as PeerPriority from "./PeerPriority.ts"
 
 /** Who told us: the user, a tracker, the local network, a peer that came to us, the DHT, another peer (BEP 11). */
 export type Source = "user" | "tracker" | "lsd" | "incoming" | "dht" | "pex"
@@ -33,6 +34,9 @@ export const MAX_BANNED_HOSTS = 10_000
 
 /** Ports of one host taken from the DHT or other peers: many are an attempt to have us flood that host (BEP 11). */
 export const MAX_HEARSAY_PORTS = 8
+
+/** Below it, services listen that are no peers: strangers must not have us dial those (BEP 11). */
+export const FIRST_HEARSAY_PORT = 1_024
 
 /** Rest after the first failure, doubled after each further one in a row, up to the longest. */
 const REST_MS: Millis = 15 * SECOND
@@ -57,6 +61,8 @@ interface Candidate {
   isSeed: boolean
   /** Drawn once: the order among equals, in which neither dialling nor dropping favours who came first. */
   readonly luck: number
+  /** The order among equals in which they are dialled: by canonical priority (BEP 40), by luck where it isn't known. */
+  turn: number
 }
 
 /** Mutable, one owner. */
@@ -75,6 +81,8 @@ export interface Candidates {
   readonly banned: Set<string>
   /** We have all we want: a seed is not worth a dial. */
   isSeeding: boolean
+  /** Our own end, from which canonical priorities are computed; `undefined`: nothing is known of it. */
+  self: PeerPriority.Self | undefined
   nextId: number
 }
 
@@ -87,8 +95,25 @@ export const make = (): Candidates => ({
   spare: Deadlines.make(),
   banned: new Set(),
   isSeeding: false,
+  self: undefined,
   nextId: 0,
 })
+
+/** Our own address as others see it: among equals those are dialled first that both ends prefer (BEP 40). */
+export const rankFrom = (candidates: Candidates, self: PeerPriority.Self): void => {
+  if (candidates.self === self) return
+  candidates.self = self
+  for (const candidate of candidates.byId.values()) {
+    candidate.turn = turnOf(self, candidate.address, candidate.luck)
+    enter(candidates, candidate, candidate.status)
+  }
+}
+
+/** Smaller is earlier. Who stays in a full table is left to luck: made-up addresses of high priority could fill it. */
+const turnOf = (self: PeerPriority.Self | undefined, address: Address.Address, luck: number): number => {
+  const priority = self === undefined ? undefined : PeerPriority.between(self, address)
+  return priority === undefined ? luck : 2 ** 32 - 1 - priority
+}
 
 /** Known addresses, in whatever state. */
 export const size = (candidates: Candidates): number => candidates.byAddress.size
@@ -97,11 +122,19 @@ export const size = (candidates: Candidates): number => candidates.byAddress.siz
 export const dialableCount = (candidates: Candidates, now: Millis): number =>
   Deadlines.size(candidates.ready) + Deadlines.countDue(candidates.resting, now)
 
+export const isKnown = (candidates: Candidates, address: Address.Address): boolean =>
+  candidates.byAddress.has(Address.format(address))
+
+/** Who told us of an address, the most trusted of them; `undefined`: it is not known. */
+export const sourceOf = (candidates: Candidates, address: Address.Address): Source | undefined =>
+  candidates.byAddress.get(Address.format(address))?.source
+
 export const isBanned = (candidates: Candidates, host: string): boolean => candidates.banned.has(host)
 
 /**
- * Learns an address. False if it is no use: port 0, no host that could be dialled, banned, one port too many of a host,
- * or worse than all of a full table. A known address keeps its state and its better source.
+ * Learns an address. False if it is no use: port 0, no host that could be dialled, banned, by hearsay a port of other
+ * services or one too many of a host, or worse than all of a full table. A known address keeps its state and its better
+ * source.
  */
 export const add = (
   candidates: Candidates,
@@ -116,10 +149,19 @@ export const add = (
   }
   if (!isDialable(address) || candidates.banned.has(address.host)) return false
   const ids = candidates.byHost.get(address.host) ?? new Set()
-  if (isHearsay(source) && ids.size >= MAX_HEARSAY_PORTS) return false
+  if (isHearsay(source) && (ids.size >= MAX_HEARSAY_PORTS || address.port < FIRST_HEARSAY_PORT)) return false
   const id = candidates.nextId++
   const luck = Rng.next(rng)
-  const candidate: Candidate = { id, address, source, status: "ready", failures: 0, isSeed: false, luck }
+  const candidate: Candidate = {
+    id,
+    address,
+    source,
+    status: "ready",
+    failures: 0,
+    isSeed: false,
+    luck,
+    turn: turnOf(candidates.self, address, luck),
+  }
   candidates.byAddress.set(Address.format(address), candidate)
   candidates.byId.set(id, candidate)
   candidates.byHost.set(address.host, ids.add(id))
@@ -128,7 +170,10 @@ export const add = (
   return candidates.byId.has(id)
 }
 
-/** The best address to dial now: the user's first, then the fewest failures, then by luck. It stays until `connecting`. */
+/**
+ * The best address to dial now: the user's first, then the fewest failures, then the highest priority for both ends, or
+ * luck. It stays until `connecting`.
+ */
 export const next = (candidates: Candidates, now: Millis): Address.Address | undefined => {
   for (;;) {
     const id = Deadlines.popDue(candidates.resting, now)
@@ -174,6 +219,15 @@ export const disconnected = (
 export const markSeed = (candidates: Candidates, address: Address.Address): void =>
   change(candidates, address, (candidate) => {
     candidate.isSeed = true
+    enter(candidates, candidate, candidate.status)
+  })
+
+/** Somebody waits for us to dial that address: it is the next, unless it is in use, or not to be dialled at all. */
+export const hurry = (candidates: Candidates, address: Address.Address): void =>
+  change(candidates, address, (candidate) => {
+    if (candidate.status !== "ready" && candidate.status !== "resting") return
+    enter(candidates, candidate, "ready")
+    Deadlines.set(candidates.ready, candidate.id, -1)
   })
 
 /** From now on known seeds are left alone: we have all we want. */
@@ -209,6 +263,22 @@ export const ban = (candidates: Candidates, { host }: Pick<Address.Address, "hos
 export const exclude = (candidates: Candidates, address: Address.Address): void =>
   change(candidates, address, (candidate) => enter(candidates, candidate, "excluded"))
 
+/** Who may name peers of a private torrent (BEP 27): who comes to us heard of it there. */
+export const PRIVATE_SOURCES: ReadonlySet<Source> = new Set(["tracker", "user", "incoming"])
+
+/** Whether somebody named this address who may for a private torrent. */
+export const isPrivateSource = (candidates: Candidates, address: Address.Address): boolean => {
+  const candidate = candidates.byAddress.get(Address.format(address))
+  return candidate !== undefined && PRIVATE_SOURCES.has(candidate.source)
+}
+
+/** The torrent has turned out to be private: forgets the addresses that others have named. */
+export const keepPrivate = (candidates: Candidates): void => {
+  for (const { id, source } of [...candidates.byId.values()]) {
+    if (!PRIVATE_SOURCES.has(source)) drop(candidates, id)
+  }
+}
+
 const change = (
   candidates: Candidates,
   address: Address.Address,
@@ -233,14 +303,14 @@ const rest = (candidates: Candidates, candidate: Candidate, now: Millis): void =
 
 /** Gives a candidate its new state and its place in the heaps that go with it. A seed that nobody needs is shelved. */
 const enter = (candidates: Candidates, candidate: Candidate, next: Status): void => {
-  const { failures, id, isSeed, luck, source } = candidate
+  const { failures, id, isSeed, luck, source, turn } = candidate
   const isFree = next === "ready" || next === "resting"
   const status = isFree && isSeed && candidates.isSeeding ? "shelved" : next
   candidate.status = status
   const isInUse = status === "connecting" || status === "connected"
   const fewFailures = Math.min(failures, 255)
   // Each of these numbers is exact: below 2^53, the more important part in the higher bits.
-  const preference = (source === "user" ? 0 : 2 ** 40) + fewFailures * 2 ** 32 + luck
+  const preference = (source === "user" ? 0 : 2 ** 40) + fewFailures * 2 ** 32 + turn
   const worth = (TRUST.length - TRUST.indexOf(source)) * 2 ** 40 + (255 - fewFailures) * 2 ** 32 +
     (2 ** 32 - 1 - luck)
   Deadlines.set(candidates.ready, id, status === "ready" ? preference : NEVER)

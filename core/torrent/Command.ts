@@ -48,5 +48,16 @@ export type Command =
     readonly url: string
     readonly request: AnnounceRequest
   }
+  /**
+   * Look for peers in the DHT, and announce this torrent there: what turns up comes as `PeersFound`, in any portions, and
+   * the end as `LookedUp`. Never asked for a private torrent, nor where `Local.dhtPort` says that we have no node.
+   */
+  | {
+    readonly _tag: "LookUp"
+    readonly torrent: TorrentId
+    readonly infoHash: Bytes
+    /** We have everything (BEP 33). */
+    readonly isSeed: boolean
+  }
   /** Something that people or the shell may want to know. May be dropped. */
   | { readonly _tag: "Emit"; readonly torrent: TorrentId; readonly event: Event }

@@ -5,13 +5,11 @@ import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import type { ConnId } from "./Input.ts"
 import * as Peer from "./Peer.ts"
+import * as Pex from "./Pex.ts"
 import * as Picker from "./Picker.ts"
 import * as SmartBan from "./SmartBan.ts"
 import * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
-
-/** Who may name peers of a private torrent (BEP 27). */
-const PRIVATE_SOURCES: ReadonlySet<Candidates.Source> = new Set(["tracker", "user", "incoming"])
 
 /** Ends a connection on which nothing will ever be asked for, in either direction (BEP 21). */
 export const closeIfPointless = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
@@ -35,6 +33,7 @@ export const gone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, 
   torrent.local.load.connections--
   if (torrent.superSeed !== undefined) SuperSeed.left(torrent.superSeed, peer.conn)
   torrent.serving.delete(peer.conn)
+  Pex.left(torrent, peer, turn)
   if (!peer.amChoking) torrent.choking.hasNews = true
   turn.touched.delete(peer)
   Deadlines.remove(torrent.timers, peer.conn)
@@ -107,7 +106,7 @@ export const found = (
   source: Candidates.Source,
 ): void => {
   // Nobody but the tracker of a private torrent says who takes part in it (BEP 27); who comes to us heard it there.
-  if (torrent.metainfo.isPrivate && !PRIVATE_SOURCES.has(source)) return
+  if (torrent.metainfo.isPrivate && !Candidates.PRIVATE_SOURCES.has(source)) return
   for (const address of addresses) Candidates.add(torrent.candidates, address, source, torrent.rng)
 }
 

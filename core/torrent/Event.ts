@@ -1,5 +1,6 @@
 /** What a torrent tells about itself. Nothing in the protocol depends on anybody listening. */
 import type { Address } from "../base/Address.ts"
+import type { Bytes } from "../base/Bytes.ts"
 import type { Millis } from "../base/Time.ts"
 import type { PieceIndex } from "../metainfo/Geometry.ts"
 import type { Reason } from "./Choker.ts"
@@ -11,6 +12,10 @@ export type Event =
   /** The handshake is done. */
   | { readonly _tag: "PeerConnected"; readonly address: Address; readonly client: string }
   | { readonly _tag: "PeerDisconnected"; readonly address: Address; readonly reason: string }
+  /** A peer's DHT node listens there (BEP 5). */
+  | { readonly _tag: "DhtNode"; readonly address: Address }
+  /** Most of those who say it see us at this IP address (BEP 10, BEP 24). */
+  | { readonly _tag: "ExternalAddress"; readonly host: string }
   /** The address will not be dialled again. */
   | { readonly _tag: "PeerBanned"; readonly address: Address; readonly reason: string }
   /** The peer does not send what we ask for; others may now fetch those blocks. */
@@ -37,6 +42,10 @@ export type Event =
     readonly message: string
     readonly retryInMs: Millis | undefined
   }
+  /** The `info` dictionary of a magnet link is here, and its SHA-1 is the info-hash (BEP 9). */
+  | { readonly _tag: "MetadataComplete"; readonly infoBytes: Bytes }
+  /** What was put together from these peers is not the torrent's metadata. */
+  | { readonly _tag: "MetadataFailed"; readonly suspects: ReadonlyArray<Address> }
   /** Every wanted piece is verified on the disk. */
   | { readonly _tag: "Completed" }
   /** The torrent has given up: a disk that fails. What is verified stays verified. */

@@ -32,6 +32,8 @@ export type Input =
     readonly source: PeerSource
     readonly addresses: ReadonlyArray<Address>
   }
+  /** A `LookUp` is over, and so many nodes have answered. */
+  | { readonly _tag: "LookedUp"; readonly now: Millis; readonly answers: number }
   /** A `Dial` succeeded. */
   | { readonly _tag: "ConnOpened"; readonly now: Millis; readonly conn: ConnId }
   /** A `Dial` failed. */

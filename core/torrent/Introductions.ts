@@ -2,31 +2,26 @@
 import * as Bytes from "../base/Bytes.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import * as Encoder from "../wire/Encoder.ts"
-import * as Extended from "../wire/Extended.ts"
-import * as UploadOnly from "../wire/ExtendedUploadOnly.ts"
+import type { Features } from "../wire/Handshake.ts"
 import type * as Message from "../wire/Message.ts"
 import * as PeerId from "../wire/PeerId.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
+import * as DhtNodes from "./DhtNodes.ts"
 import * as Duplicates from "./Duplicates.ts"
-import * as Limits from "./Limits.ts"
+import * as Extensions from "./Extensions.ts"
 import * as Peer from "./Peer.ts"
-import * as State from "./State.ts"
+import * as Pex from "./Pex.ts"
+import type * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
-
-/** What we say that we speak, in the handshake's reserved bytes. */
-const FEATURES = { fast: true, extended: true, dht: false }
-
-/** Extension messages that we take, by the numbers that we give them (BEP 10). */
-const OUR_MESSAGES = new Map([[UploadOnly.NAME, UploadOnly.OUR_ID]])
 
 /** Our 68 bytes, the first ones of each connection (BEP 3). */
 export const greet = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
   Encoder.handshake(peer.encoder, {
     infoHash: torrent.metainfo.infoHashBytes,
     peerId: torrent.local.peerId,
-    features: FEATURES,
+    features: { fast: true, extended: true, dht: DhtNodes.isSpoken(torrent) },
   })
   turn.touched.add(peer)
 }
@@ -53,7 +48,8 @@ export const greeted = (
   peer.connectedAt = turn.now
   if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
   Deadlines.set(torrent.timers, peer.conn, Peer.nextWake(peer))
-  introduce(torrent, peer, handshake.features.extended)
+  introduce(torrent, peer, handshake.features)
+  Pex.joined(torrent, peer, turn)
   turn.touched.add(peer)
   turn.out.push({
     _tag: "Emit",
@@ -90,6 +86,7 @@ const isOnly = (
     if (kept.listening === undefined) {
       kept.listening = closed.listening
       closed.listening = undefined
+      Pex.joined(torrent, kept, turn)
     }
     Connections.close(torrent, closed, turn, "it is connected already")
     return isKept
@@ -97,52 +94,12 @@ const isOnly = (
   return true
 }
 
-/** A peer that came to us says on which port it listens (BEP 10): there it may be dialled, and is the same peer. */
-export const learnPort = (
-  torrent: State.Torrent,
-  peer: Peer.Peer,
-  port: number,
-  turn: State.Turn,
-): void => {
-  if (!peer.isIncoming || peer.listening !== undefined) return
-  const address = { host: peer.address.host, port }
-  // Of this machine's peers, which share one host, a ban says the port.
-  if (Candidates.isExcluded(torrent.candidates, address)) {
-    return Connections.close(torrent, peer, turn, "it was banned before")
-  }
-  if (!Candidates.add(torrent.candidates, address, "incoming", torrent.rng)) return
-  if (Candidates.isInUse(torrent.candidates, address)) return
-  peer.listening = address
-  Candidates.connected(torrent.candidates, address)
-}
-
 /** What we have, as the first message (BEP 3, BEP 6), and what we can do (BEP 10). */
-const introduce = (torrent: State.Torrent, peer: Peer.Peer, extended: boolean): void => {
+const introduce = (torrent: State.Torrent, peer: Peer.Peer, features: Features): void => {
   const saysNothing = torrent.superSeed !== undefined || Bitfield.isEmpty(torrent.have)
   if (peer.supportsFast && saysNothing) Encoder.haveNone(peer.encoder)
   else if (peer.supportsFast && Bitfield.isFull(torrent.have)) Encoder.haveAll(peer.encoder)
   else if (!saysNothing) Encoder.bitfield(peer.encoder, torrent.have.bytes)
-  if (!extended) return
-  const hello = Extended.encodeHandshake({
-    messages: OUR_MESSAGES,
-    clientVersion: torrent.local.clientName,
-    reqq: Limits.REQQ,
-    ...(torrent.local.port > 0 ? { listenPort: torrent.local.port } : {}),
-    ...(isUploadOnly(torrent) ? { uploadOnly: true } : {}),
-  })
-  Encoder.extended(peer.encoder, Extended.HANDSHAKE_ID, hello)
-}
-
-/** We want nothing more (BEP 21), and don't hide it. */
-const isUploadOnly = (torrent: State.Torrent): boolean =>
-  State.isComplete(torrent) && torrent.superSeed === undefined
-
-/** Tells everybody who can hear it that we want nothing more (BEP 21). */
-export const tellUploadOnly = (torrent: State.Torrent, turn: State.Turn): void => {
-  if (!isUploadOnly(torrent)) return
-  for (const peer of Peer.ready(torrent.peers)) {
-    if (peer.uploadOnlyId === 0) continue
-    Encoder.extended(peer.encoder, peer.uploadOnlyId, UploadOnly.encode(true))
-    turn.touched.add(peer)
-  }
+  if (features.extended) Extensions.greet(torrent, peer)
+  if (features.dht) DhtNodes.tell(torrent, peer)
 }

@@ -1,13 +1,13 @@
 /** What each message of a peer means to a torrent. A broken rule is a value that ends the connection, never a throw. */
 import * as Geometry from "../metainfo/Geometry.ts"
 import * as Decoder from "../wire/Decoder.ts"
-import * as Extended from "../wire/Extended.ts"
-import * as UploadOnly from "../wire/ExtendedUploadOnly.ts"
 import type * as Message from "../wire/Message.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blocks from "./Blocks.ts"
 import * as Choking from "./Choking.ts"
 import * as Connections from "./Connections.ts"
+import * as DhtNodes from "./DhtNodes.ts"
+import * as Extensions from "./Extensions.ts"
 import * as Introductions from "./Introductions.ts"
 import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
@@ -26,7 +26,17 @@ export const read = (torrent: State.Torrent, peer: Peer.Peer, bytes: Uint8Array,
   peer.lastReceivedAt = turn.now
   // Ourselves, at the other end of a connection: nothing to be learned.
   if (Peer.isMirror(peer)) return
-  for (const item of Decoder.decode(peer.decoder, bytes)) {
+  take(torrent, peer, Decoder.decode(peer.decoder, bytes), turn)
+}
+
+/** Messages of a peer, in their order; after a broken rule, or its connection's end, no more of them. */
+export const take = (
+  torrent: State.Torrent,
+  peer: Peer.Peer,
+  items: ReadonlyArray<Message.Item>,
+  turn: State.Turn,
+): void => {
+  for (const item of items) {
     const fault = handle(torrent, peer, item, turn)
     if (fault !== undefined) return Connections.close(torrent, peer, turn, `protocol error: ${fault}`)
     // A verdict on bad data, or another connection to the same peer, may have ended this very connection.
@@ -78,9 +88,11 @@ const handle = (
       Uploads.cancel(torrent, peer, item, turn)
       return undefined
     case "Extended":
-      return extended(torrent, peer, item, turn)
-    case "KeepAlive":
+      return Extensions.take(torrent, peer, item, turn)
     case "Port":
+      DhtNodes.told(torrent, peer, item.port, turn)
+      return undefined
+    case "KeepAlive":
     case "Unknown":
       return undefined
   }
@@ -215,39 +227,4 @@ const reject = (
     }
   }
   return undefined
-}
-
-const extended = (
-  torrent: State.Torrent,
-  peer: Peer.Peer,
-  item: Message.Extended,
-  turn: State.Turn,
-): string | undefined => {
-  if (item.id === UploadOnly.OUR_ID) {
-    setUploadOnly(torrent, peer, UploadOnly.decode(item.payload), turn)
-    return undefined
-  }
-  if (item.id !== Extended.HANDSHAKE_ID) return undefined
-  const hello = Extended.decodeHandshake(item.payload)
-  if (!hello.ok) return "an extended handshake that is no dictionary (BEP 10)"
-  const { clientVersion, listenPort, messages, reqq, uploadOnly } = hello.value
-  if (reqq !== undefined) peer.reqq = reqq
-  if (clientVersion !== undefined) peer.client = clientVersion
-  peer.uploadOnlyId = messages.get(UploadOnly.NAME) ?? peer.uploadOnlyId
-  setUploadOnly(torrent, peer, uploadOnly, turn)
-  if (listenPort !== undefined) Introductions.learnPort(torrent, peer, listenPort, turn)
-  return undefined
-}
-
-/** The peer wants nothing more, or something again (BEP 21). */
-const setUploadOnly = (
-  torrent: State.Torrent,
-  peer: Peer.Peer,
-  isUploadOnly: boolean | undefined,
-  turn: State.Turn,
-): void => {
-  if (isUploadOnly === undefined || isUploadOnly === peer.isUploadOnly) return
-  peer.isUploadOnly = isUploadOnly
-  torrent.choking.hasNews = true
-  turn.touched.add(peer)
 }

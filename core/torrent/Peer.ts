@@ -12,10 +12,13 @@ import type { Millis } from "../base/Time.ts"
 import type { BlockIndex, Geometry, PieceIndex } from "../metainfo/Geometry.ts"
 import * as Decoder from "../wire/Decoder.ts"
 import * as Encoder from "../wire/Encoder.ts"
+import * as ExtendedIds from "../wire/ExtendedIds.ts"
 import * as Bitfield from "./Bitfield.ts"
+import type * as Budget from "./Budget.ts"
 import type * as Choker from "./Choker.ts"
 import type { ConnId } from "./Input.ts"
 import * as Limits from "./Limits.ts"
+import type * as Pex from "./Pex.ts"
 import * as Pipeline from "./Pipeline.ts"
 
 /** Mutable, owned by its torrent. */
@@ -60,8 +63,14 @@ export interface Peer {
   uploadedAtUnchoke: number
   /** It wants nothing, though it may not have everything (BEP 21). */
   isUploadOnly: boolean
-  /** The number that the peer gave the message `upload_only` (BEP 10); 0: it takes none. */
-  uploadOnlyId: number
+  /** The extension messages that it takes, by its numbers (BEP 10). */
+  extensions: ExtendedIds.Ids
+  /** How far it has heard of our other peers (BEP 11); `undefined`: it doesn't take that. */
+  told: Pex.Told | undefined
+  /** How often it has told us of others; `undefined`: never. */
+  budget: Budget.Budget | undefined
+  /** Parts of the metadata that it was given (BEP 9). */
+  metadataParts: number
   /** Blocks that the peer has asked for and we have not begun to read, oldest first: offset in the torrent → bytes. */
   readonly asked: Map<number, number>
   /** Those that are being read for it. */
@@ -124,13 +133,15 @@ export const make = (
   isIncoming: boolean,
   geometry: Geometry,
   now: Millis,
+  /** Of a connection that is taken over: where its stream stands. */
+  decoder: Decoder.Decoder = Decoder.make({ maxMessageBytes: 0 }),
 ): Peer => ({
   conn,
   address,
   isIncoming,
   listening: isIncoming ? undefined : address,
   phase: isIncoming ? "handshaking" : "dialling",
-  decoder: Decoder.make({ maxMessageBytes: Limits.MAX_MESSAGE_BYTES + Math.ceil(geometry.pieceCount / 8) }),
+  decoder: bounded(decoder, geometry),
   encoder: Encoder.make(),
   client: "",
   peerId: "",
@@ -147,7 +158,10 @@ export const make = (
   lastUnchokedAt: -Infinity,
   uploadedAtUnchoke: 0,
   isUploadOnly: false,
-  uploadOnlyId: 0,
+  extensions: ExtendedIds.NONE,
+  told: undefined,
+  budget: undefined,
+  metadataParts: 0,
   asked: new Map(),
   reading: new Map(),
   readsInFlight: 0,
@@ -180,6 +194,12 @@ export const make = (
   downloadRate: Rate.make(now),
   uploadRate: Rate.make(now),
 })
+
+/** No message but a PIECE is longer than an extension's, or a bitfield of this torrent. */
+const bounded = (decoder: Decoder.Decoder, geometry: Geometry): Decoder.Decoder => {
+  Decoder.setMaxMessageBytes(decoder, Limits.MAX_MESSAGE_BYTES + Math.ceil(geometry.pieceCount / 8))
+  return decoder
+}
 
 /** Those of them whose handshake is done. */
 export const ready = function* (peers: ReadonlyMap<ConnId, Peer>): Generator<Peer> {

@@ -104,6 +104,10 @@ export const removePeer = (picker: Picker, bits: Bitfield.Bitfield): void => {
 export const addHave = (picker: Picker, piece: PieceIndex): void =>
   Availability.increment(picker.availability, piece)
 
+/** A peer that is no seed has lost the piece. */
+export const removeHave = (picker: Picker, piece: PieceIndex): void =>
+  Availability.decrement(picker.availability, piece)
+
 /** Peers that have the piece, seeds included. */
 export const availability = ({ availability }: Picker, piece: PieceIndex): number =>
   availability.counts[piece]! + availability.seeds

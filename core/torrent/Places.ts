@@ -12,7 +12,9 @@ import * as Connections from "./Connections.ts"
 import type { ConnId } from "./Input.ts"
 import * as Introductions from "./Introductions.ts"
 import * as Limits from "./Limits.ts"
+import type { Contact } from "./metadata/Contact.ts"
 import * as Peer from "./Peer.ts"
+import * as PeerPriority from "./PeerPriority.ts"
 import * as State from "./State.ts"
 import * as Turnover from "./Turnover.ts"
 
@@ -21,6 +23,12 @@ const hasNoPlace = (load: State.Load): boolean => load.connections >= load.maxCo
 
 /** All torrents together dial as many as they may. */
 const hasNoDial = (load: State.Load): boolean => load.halfOpen >= Limits.MAX_HALF_OPEN_OVERALL
+
+/** The limits of all torrents together leave room for another connection. */
+export const hasPlace = (load: State.Load): boolean => !hasNoPlace(load)
+
+/** They leave room for another dial. */
+export const hasDial = (load: State.Load): boolean => !hasNoDial(load)
 
 /** Which of the common limits are reached: when that changes, every torrent may want to act at another time. */
 export const crowding = (load: State.Load): number => Number(hasNoPlace(load)) * 2 + Number(hasNoDial(load))
@@ -38,6 +46,7 @@ export const nextDialAt = (torrent: State.Torrent, now: Millis): Millis =>
 
 /** Dials as many candidates as there is room for. */
 export const dial = (torrent: State.Torrent, turn: State.Turn): void => {
+  Candidates.rankFrom(torrent.candidates, torrent.local.external.self)
   while (mayDial(torrent)) {
     const address = Candidates.next(torrent.candidates, turn.now)
     if (address === undefined) return
@@ -56,7 +65,7 @@ export const accept = (
   address: Address.Address,
   turn: State.Turn,
 ): Peer.Peer | undefined => {
-  if (Candidates.isBanned(torrent.candidates, address.host) || !makeRoom(torrent, turn)) {
+  if (Candidates.isBanned(torrent.candidates, address.host) || !makeRoom(torrent, address, turn)) {
     turn.out.push({ _tag: "Close", conn })
     return undefined
   }
@@ -65,10 +74,23 @@ export const accept = (
   return peer
 }
 
-/** A place for one more, if need be that of a dial, or of a peer which serves nobody. */
-const makeRoom = (torrent: State.Torrent, turn: State.Turn): boolean => {
+/** A place for one more, if need be that of a dial, of a peer which serves nobody, or of one with a lesser claim. */
+const makeRoom = (torrent: State.Torrent, address: Address.Address, turn: State.Turn): boolean => {
   if (torrent.peers.size < torrent.maxPeers && !hasNoPlace(torrent.local.load)) return true
-  return giveUpDial(torrent, turn) || giveAway(torrent, 1, turn) > 0
+  return giveUpDial(torrent, turn) || giveAway(torrent, 1, turn) > 0 || outrank(torrent, address, turn)
+}
+
+/** A swarm whose peers are all full has room for newcomers all the same, if both ends agree on who goes (BEP 40). */
+const outrank = (torrent: State.Torrent, address: Address.Address, turn: State.Turn): boolean => {
+  const { self } = torrent.local.external
+  const priority = PeerPriority.between(self, address)
+  if (priority === undefined) return false
+  const priorityOf = ({ conn }: Turnover.Standing): number | undefined =>
+    PeerPriority.between(self, torrent.peers.get(conn)!.address)
+  const conn = Turnover.outranked(Peer.ready(torrent.peers), priority, priorityOf, turn.now)
+  if (conn === undefined) return false
+  Connections.close(torrent, torrent.peers.get(conn)!, turn, "its place goes to another peer")
+  return true
 }
 
 /** Who is here is worth more than who may be: the dial that has taken longest is likely to be in vain. */
@@ -104,6 +126,19 @@ export const turnover = (torrent: State.Torrent, turn: State.Turn): void => {
   torrent.turnoverAt = turn.now + Turnover.INTERVAL_MS
   const waiting = Candidates.dialableCount(torrent.candidates, turn.now)
   giveAway(torrent, Turnover.quota(torrent.peers.size, waiting), turn)
+}
+
+/** Takes over a connection on which both handshakes are done, from the search for the metadata, which has counted it. */
+export const adopt = (torrent: State.Torrent, contact: Contact, turn: State.Turn): Peer.Peer => {
+  const { address, conn, decoder, isIncoming } = contact
+  const peer = Peer.make(conn, address, isIncoming, torrent.metainfo.geometry, turn.now, decoder)
+  peer.phase = "handshaking"
+  peer.listening = contact.listening
+  peer.isCongested = contact.isCongested
+  peer.lastSentAt = contact.lastSentAt
+  torrent.peers.set(conn, peer)
+  Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
+  return peer
 }
 
 const enter = (

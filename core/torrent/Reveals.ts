@@ -4,7 +4,7 @@ import * as Geometry from "../metainfo/Geometry.ts"
 import * as Encoder from "../wire/Encoder.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Connections from "./Connections.ts"
-import * as Introductions from "./Introductions.ts"
+import * as Extensions from "./Extensions.ts"
 import type * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import type * as State from "./State.ts"
@@ -52,6 +52,6 @@ const end = (
     }
     turn.touched.add(peer)
   }
-  Introductions.tellUploadOnly(torrent, turn)
+  Extensions.tellUploadOnly(torrent, turn)
   for (const peer of [...torrent.peers.values()]) Connections.closeIfPointless(torrent, peer, turn)
 }

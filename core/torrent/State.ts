@@ -12,9 +12,13 @@ import * as Candidates from "./Candidates.ts"
 import type * as Choker from "./Choker.ts"
 import * as Slots from "./choke/Slots.ts"
 import type { Command } from "./Command.ts"
+import type * as ExternalAddress from "./ExternalAddress.ts"
 import type * as Goals from "./Goals.ts"
 import type { ConnId, TorrentId } from "./Input.ts"
+import * as Lookups from "./Lookups.ts"
+import type { Handover } from "./metadata/Handover.ts"
 import type { Peer } from "./Peer.ts"
+import * as Pex from "./Pex.ts"
 import * as Picker from "./Picker.ts"
 import * as SmartBan from "./SmartBan.ts"
 import * as SuperSeed from "./SuperSeed.ts"
@@ -39,9 +43,16 @@ export interface Local {
   readonly key: number
   /** For the extended handshake's `v` (BEP 10). */
   readonly clientName: string
+  /** Where our DHT node listens (BEP 5); absent: we have none. */
+  readonly dhtPort?: number | undefined
+  /** What others say of our address. */
+  readonly external: ExternalAddress.ExternalAddress
   nextConn: ConnId
   readonly load: Load
 }
+
+/** What of it is for others to say. */
+export type Identity = Omit<Local, "external" | "load" | "nextConn">
 
 /** What a torrent is asked to do. */
 export interface Options {
@@ -62,6 +73,8 @@ export interface Options {
   readonly mode: "download" | "seed"
   /** If everything is there: show each peer other pieces, until every piece has been seen with somebody else (BEP 16). */
   readonly superSeed: boolean
+  /** Peers tell each other of others (BEP 11). Never in a private torrent (BEP 27). */
+  readonly isPexEnabled: boolean
   /** Everything counts, the protocol's own bytes too; 0: unlimited. */
   readonly maxDownloadRateBytesPerSec: number
   readonly maxUploadRateBytesPerSec: number
@@ -81,6 +94,7 @@ export const defaults = {
   choker: { leeching: "tit-for-tat", seeding: "round-robin", slots: { _tag: "Fixed", slots: 8 } },
   mode: "download",
   superSeed: false,
+  isPexEnabled: true,
   maxDownloadRateBytesPerSec: 0,
   maxUploadRateBytesPerSec: 0,
   goals: { ratio: undefined, seedMs: undefined },
@@ -127,6 +141,8 @@ export interface Torrent {
   /** Peers that are being dialled. */
   halfOpen: number
   readonly candidates: Candidates.Candidates
+  /** `undefined`: the torrent is private, or the user wants none. */
+  readonly pex: Pex.Pex | undefined
   /** When the next peers may have to go for better ones. */
   turnoverAt: Millis
   readonly smartBan: SmartBan.SmartBan
@@ -136,6 +152,7 @@ export interface Torrent {
   /** Since when every wanted piece is verified, in this run. */
   seedingSince: Millis | undefined
   isGoalReached: boolean
+  readonly lookups: Lookups.Lookups
   schedules: Schedules.Schedules
   /** When the schedule next wants a tick: kept, since every step asks. */
   announceAt: Millis
@@ -181,6 +198,7 @@ export const make = (
   metainfo: Metainfo,
   options: Options,
   now: Millis,
+  inherited?: Handover,
 ): Torrent => {
   const { geometry } = metainfo
   const rng = Rng.make(options.seed)
@@ -208,14 +226,16 @@ export const make = (
     peers: new Map(),
     maxPeers: options.maxPeers,
     halfOpen: 0,
-    candidates: Candidates.make(),
+    candidates: inherited?.candidates ?? Candidates.make(),
+    pex: options.isPexEnabled && !metainfo.isPrivate ? Pex.make() : undefined,
     turnoverAt: now + Turnover.INTERVAL_MS,
     smartBan: SmartBan.make(),
     superSeed: options.superSeed && Bitfield.isFull(options.have) ? SuperSeed.make() : undefined,
     goals: options.goals,
     seedingSince: undefined,
     isGoalReached: false,
-    schedules: Schedules.make({
+    lookups: lookupsOf(local, metainfo, now, inherited),
+    schedules: inherited?.schedules ?? Schedules.make({
       tiers: metainfo.trackers,
       isParallel: options.announceToAllTiers,
       rng,
@@ -238,6 +258,17 @@ export const make = (
     hashFailures: 0,
   }
 }
+
+/** Those that the search for metadata has begun go on, but not for a torrent that turns out to be private. */
+const lookupsOf = (
+  local: Local,
+  metainfo: Metainfo,
+  now: Millis,
+  inherited: Handover | undefined,
+): Lookups.Lookups =>
+  metainfo.isPrivate
+    ? Lookups.make(false, now)
+    : inherited?.lookups ?? Lookups.make(local.dhtPort !== undefined, now)
 
 /** The pieces that selected files lie in; padding files are never selected for their own sake. */
 export const wantedPieces = (

@@ -7,6 +7,8 @@
  *                    wire messages     Messages               rate limits        Throttle
  *                    data and hashes   Blocks                 bad data           Blame, SmartBan
  *                    who has a place   Places, Turnover       time-outs          Timers
+ *                    extensions        Extensions             peers of peers     Pex
+ *                    the DHT           Lookups, DhtNodes
  *                    handshakes        Introductions          ends, bans         Connections
  */
 import type { Address } from "../base/Address.ts"
@@ -23,8 +25,12 @@ import type { Command } from "./Command.ts"
 import * as Connections from "./Connections.ts"
 import * as Goals from "./Goals.ts"
 import type { ConnId, Input, TorrentId } from "./Input.ts"
-import * as Introductions from "./Introductions.ts"
+import * as Extensions from "./Extensions.ts"
+import * as Lookups from "./Lookups.ts"
 import * as Messages from "./Messages.ts"
+import type { Contact } from "./metadata/Contact.ts"
+import type { Handover } from "./metadata/Handover.ts"
+import * as Pex from "./Pex.ts"
 import * as Places from "./Places.ts"
 import * as Requests from "./Requests.ts"
 import * as Reveals from "./Reveals.ts"
@@ -36,7 +42,7 @@ import * as Uploads from "./Uploads.ts"
 
 export type Torrent = State.Torrent
 
-/** A torrent that has just been started, with its first commands. */
+/** A torrent that has just been started, with its first commands; `inherited`: by the search for its metadata. */
 export const start = (
   id: TorrentId,
   local: State.Local,
@@ -44,9 +50,11 @@ export const start = (
   metainfo: Metainfo,
   options: State.Options,
   now: Millis,
+  inherited?: Handover,
 ): readonly [Torrent, ReadonlyArray<Command>] => {
-  const torrent = State.make(id, local, throttle, metainfo, options, now)
+  const torrent = State.make(id, local, throttle, metainfo, options, now, inherited)
   const turn = newTurn(now)
+  for (const contact of inherited?.contacts ?? []) adopt(torrent, contact, turn)
   if (State.isComplete(torrent)) completed(torrent, turn)
   Trackers.step(torrent, { _tag: "Start", now }, turn)
   decide(torrent, turn)
@@ -82,17 +90,29 @@ export const accept = (
   return [torrent, turn.out]
 }
 
+/** A connection goes on here: what its peer has said so far is taken in as if it came now. */
+const adopt = (torrent: Torrent, contact: Contact, turn: State.Turn): void => {
+  const news = turn.out.length
+  const peer = Places.adopt(torrent, contact, turn)
+  Messages.take(torrent, peer, contact.kept, turn)
+  // Who listens has heard of this connection when it was made.
+  const isOld = (command: Command) => command._tag === "Emit" && command.event._tag === "PeerConnected"
+  turn.out.push(...turn.out.splice(news).filter((command) => !isOld(command)))
+}
+
 /** When a `Tick` would next change something. */
 export const nextWake = (torrent: Torrent, now: Millis): Millis => {
   if (torrent.phase !== "running") return torrent.announceAt
   return Math.min(
     torrent.announceAt,
+    torrent.lookups.at,
     Deadlines.next(torrent.timers),
     Places.nextDialAt(torrent, now),
     Places.nextTurnoverAt(torrent),
     Reveals.nextWake(torrent),
     Goals.nextWake(torrent),
     Choking.nextWake(torrent),
+    Pex.nextWake(torrent),
     Uploads.nextWake(torrent),
   )
 }
@@ -150,6 +170,13 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
     }
     case "PeersFound":
       return Connections.found(torrent, input.addresses, input.source)
+    case "LookedUp":
+      return Lookups.end(
+        torrent.lookups,
+        input.answers === 0,
+        Trackers.isStarved(torrent, turn.now),
+        turn.now,
+      )
     case "Announced":
       return Trackers.announced(torrent, input.tracker, input.response, turn)
     case "AnnounceFailed":
@@ -171,6 +198,7 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
     Places.turnover(torrent, turn)
     Reveals.run(torrent, turn)
     Trackers.askIfStarved(torrent, turn)
+    Lookups.run(torrent.lookups, lookupOf(torrent), turn.now, turn.out)
     Places.dial(torrent, turn)
     Choking.run(torrent, turn)
     Uploads.serve(torrent, turn)
@@ -178,6 +206,7 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
     for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
     if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
     Requests.tellHaves(torrent, turn)
+    Pex.run(torrent, turn)
     Goals.check(torrent, turn)
   }
   if (turn.now >= torrent.announceAt) Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
@@ -189,12 +218,18 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
   }
 }
 
+const lookupOf = ({ have, id, metainfo }: Torrent) => ({
+  id,
+  infoHash: metainfo.infoHashBytes,
+  isSeed: Bitfield.isFull(have),
+})
+
 /** Nothing is missing any more: from here on we are a seeder, and a connection between two seeds serves nobody. */
 const completed = (torrent: Torrent, turn: State.Turn): void => {
   torrent.seedingSince = turn.now
   Candidates.seeding(torrent.candidates)
   turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "Completed" } })
-  Introductions.tellUploadOnly(torrent, turn)
+  Extensions.tellUploadOnly(torrent, turn)
   for (const peer of [...torrent.peers.values()]) Connections.closeIfPointless(torrent, peer, turn)
 }
 
@@ -207,6 +242,7 @@ const storageFailed = (torrent: Torrent, reason: string, message: string, turn: 
 }
 
 const leave = (torrent: Torrent, turn: State.Turn, reason: string): void => {
+  Lookups.stop(torrent.lookups)
   for (const peer of [...torrent.peers.values()]) Connections.close(torrent, peer, turn, reason)
   Trackers.step(torrent, { _tag: "Stop", now: turn.now }, turn)
 }

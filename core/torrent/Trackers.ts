@@ -1,4 +1,5 @@
 /** The torrent's side of announcing: what the schedule decides, filled with our numbers, and what comes of the answers. */
+import * as IpBytes from "../base/IpBytes.ts"
 import type { Millis } from "../base/Time.ts"
 import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
@@ -8,6 +9,7 @@ import * as Url from "../tracker/Url.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
+import * as ExternalAddress from "./ExternalAddress.ts"
 import * as Limits from "./Limits.ts"
 import * as Places from "./Places.ts"
 import * as State from "./State.ts"
@@ -57,6 +59,8 @@ export const announced = (
   turn: State.Turn,
 ): void => {
   Connections.found(torrent, response.peers, "tracker")
+  const seen = response.externalIp === undefined ? undefined : IpBytes.fromText(response.externalIp)
+  if (seen !== undefined) ExternalAddress.told(torrent, urlOf(torrent, tracker), seen, turn)
   turn.out.push({
     _tag: "Emit",
     torrent: torrent.id,
@@ -101,9 +105,13 @@ const urlOf = (torrent: State.Torrent, tracker: number): string =>
 
 /** Asks for more peers before the interval is over, where so few are left that the download would stall. */
 export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {
-  if (torrent.phase !== "running" || State.isComplete(torrent)) return
+  if (isStarved(torrent, turn.now)) step(torrent, { _tag: "WantPeers", now: turn.now }, turn)
+}
+
+/** Something is missing, and there are too few peers that it could come from. */
+export const isStarved = (torrent: State.Torrent, now: Millis): boolean => {
+  if (torrent.phase !== "running" || State.isComplete(torrent)) return false
   // Counting candidates walks through them: not on every step of a torrent that has peers.
-  if (torrent.peers.size >= Limits.STARVED_BELOW) return
-  const known = torrent.peers.size + Candidates.dialableCount(torrent.candidates, turn.now)
-  if (known < Limits.STARVED_BELOW) step(torrent, { _tag: "WantPeers", now: turn.now }, turn)
+  if (torrent.peers.size >= Limits.STARVED_BELOW) return false
+  return torrent.peers.size + Candidates.dialableCount(torrent.candidates, now) < Limits.STARVED_BELOW
 }

@@ -24,6 +24,9 @@ const CUTOFF = 0.9
 /** By rank: for how long a peer may be idle. */
 const PATIENCE_MS: ReadonlyArray<Millis> = [MINUTE, MINUTE, 2 * MINUTE, 3 * MINUTE]
 
+/** A peer that has exchanged nothing for so long only waits: a newcomer may have as good a claim to its place. */
+const WAITING_MS: Millis = 2 * MINUTE
+
 /** Ranks that go while we seed. */
 const SEEDING_RANKS = 1
 
@@ -58,6 +61,28 @@ export const worst = (
   for (const peer of peers) if (mayGo(peer, context)) idle.push(peer)
   idle.sort((a, b) => rank(a) - rank(b) || idleSince(a) - idleSince(b) || a.conn - b.conn)
   return idle.slice(0, count).map((peer) => peer.conn)
+}
+
+/**
+ * Who goes for a peer of this priority (BEP 40) where nobody is idle enough for {@link worst}: the one of the lowest
+ * priority, if that is lower, among those that only wait. Whoever has exchanged something of late stays.
+ */
+export const outranked = (
+  peers: Iterable<Standing>,
+  priority: number,
+  priorityOf: (peer: Standing) => number | undefined,
+  now: Millis,
+): ConnId | undefined => {
+  let lowest = priority
+  let conn: ConnId | undefined
+  for (const peer of peers) {
+    if (now - idleSince(peer) < WAITING_MS) continue
+    const its = priorityOf(peer)
+    if (its === undefined || its >= lowest) continue
+    lowest = its
+    conn = peer.conn
+  }
+  return conn
 }
 
 const mayGo = (peer: Standing, { now, isSeeding }: { readonly now: Millis; readonly isSeeding: boolean }) =>

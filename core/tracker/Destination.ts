@@ -3,7 +3,7 @@
  * torrent could press the buttons of services that only this machine or its network can reach.
  */
 import type { Bytes } from "../base/Bytes.ts"
-import * as IpText from "./IpText.ts"
+import * as IpText from "../base/IpText.ts"
 
 /** From far to near: the whole internet, a private network, this very machine or its link. */
 export type Reach = "global" | "network" | "machine"

@@ -1,12 +1,12 @@
 /** Announcing over HTTP: the URL to get (BEP 3, 7, 23) and what the body says (also BEP 24 and 31). */
 import * as Address from "../base/Address.ts"
 import { type Bytes, concat, latin1, toLatin1 } from "../base/Bytes.ts"
+import * as IpText from "../base/IpText.ts"
 import { err, ok, type Result } from "../base/Result.ts"
 import { type Millis, MINUTE } from "../base/Time.ts"
 import * as Decode from "../bencode/Decode.ts"
 import * as Value from "../bencode/Value.ts"
 import * as Announce from "./Announce.ts"
-import * as IpText from "./IpText.ts"
 import * as Url from "./Url.ts"
 
 /** A response nests three deep, dictionary peers included; strange members may a little more. */

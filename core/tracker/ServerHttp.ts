@@ -3,12 +3,12 @@
  * where a mistake would put a peer into the wrong place. `ServerHttpReply.ts` writes the answers.
  */
 import type { Bytes } from "../base/Bytes.ts"
+import * as IpBytes from "../base/IpBytes.ts"
 import { err, ok, type Result } from "../base/Result.ts"
 import { HASH_BYTES } from "../base/Sha1.ts"
 import * as Percent from "../metainfo/Percent.ts"
 import * as Access from "./Access.ts"
 import type { AnnounceEvent } from "./Announce.ts"
-import * as IpBytes from "./IpBytes.ts"
 import type { AnnounceQuery } from "./Server.ts"
 import { DEFAULT_NUM_WANT, MAX_NUM_WANT } from "./ServerLimits.ts"
 

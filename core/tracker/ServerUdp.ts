@@ -3,10 +3,10 @@
  * but a connection id, in as many bytes as it sent, so that the tracker amplifies nobody's attack.
  */
 import { type Bytes, toLatin1 } from "../base/Bytes.ts"
+import * as IpBytes from "../base/IpBytes.ts"
 import type { Millis } from "../base/Time.ts"
 import * as Access from "./Access.ts"
 import * as ConnectionId from "./ConnectionId.ts"
-import * as IpBytes from "./IpBytes.ts"
 import * as Server from "./Server.ts"
 import { DEFAULT_NUM_WANT, MAX_NUM_WANT } from "./ServerLimits.ts"
 import * as Udp from "./Udp.ts"

@@ -1,9 +1,9 @@
 /** URLs of trackers: their parts, what of them may be shown, and what a UDP tracker needs of one. */
 import * as Address from "../base/Address.ts"
 import { type Bytes, concat, toLatin1, utf8 } from "../base/Bytes.ts"
+import * as IpText from "../base/IpText.ts"
 import { err, ok, type Result } from "../base/Result.ts"
 import * as Announce from "./Announce.ts"
-import * as IpText from "./IpText.ts"
 
 export interface UrlParts {
   /** Lower case. */

@@ -4,12 +4,6 @@
  */
 import type * as Bytes from "../base/Bytes.ts"
 
-/** Its name in the extended handshake's `m` (BEP 10). */
-export const NAME = "upload_only"
-
-/** The number that we give it. */
-export const OUR_ID = 3
-
 /** The payload that says so. */
 export const encode = (isUploadOnly: boolean): Bytes.Bytes => Uint8Array.of(Number(isUploadOnly))
 

@@ -1,5 +1,5 @@
 /**
- * `ResumeStore` in `<directory>/.shoal/<info-hash>.resume`. A save writes a file beside it, brings that to the device,
+ * `ResumeStore` in `<directory>/.shoal/<info-hash>.resume`, and `.info` for metadata. A save writes a file beside it, brings that to the device,
  * and puts it in place by renaming: at every moment the old or the new version is there as a whole.
  */
 import { constants, promises as fs } from "node:fs"
@@ -17,10 +17,15 @@ const MAX_BYTES = 32 * 1024 * 1024
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
 
 const folderOf = (directory: string): string => `${directory.replace(/\/+$/, "")}/.shoal`
-const fileOf = (directory: string, infoHash: InfoHash): string => `${folderOf(directory)}/${infoHash}.resume`
 
-const load = async (directory: string, infoHash: InfoHash): Promise<Bytes | undefined> => {
-  const path = fileOf(directory, infoHash)
+/** What is kept of a torrent. */
+type Kind = "resume" | "info"
+
+const fileOf = (directory: string, infoHash: InfoHash, kind: Kind): string =>
+  `${folderOf(directory)}/${infoHash}.${kind}`
+
+const load = async (directory: string, infoHash: InfoHash, kind: Kind): Promise<Bytes | undefined> => {
+  const path = fileOf(directory, infoHash, kind)
   let file: fs.FileHandle
   try {
     file = await fs.open(path, constants.O_RDONLY | NO_FOLLOW)
@@ -44,8 +49,8 @@ const load = async (directory: string, infoHash: InfoHash): Promise<Bytes | unde
   }
 }
 
-const save = async (directory: string, infoHash: InfoHash, bytes: Bytes): Promise<void> => {
-  const path = fileOf(directory, infoHash)
+const save = async (directory: string, infoHash: InfoHash, kind: Kind, bytes: Bytes): Promise<void> => {
+  const path = fileOf(directory, infoHash, kind)
   // One name, so that what a killed process left behind is overwritten and doesn't pile up.
   const draft = `${path}.new`
   try {
@@ -70,14 +75,14 @@ const save = async (directory: string, infoHash: InfoHash, bytes: Bytes): Promis
 }
 
 const remove = async (directory: string, infoHash: InfoHash): Promise<void> => {
-  const path = fileOf(directory, infoHash)
+  const path = fileOf(directory, infoHash, "resume")
   try {
     await fs.rm(path, { force: true })
     await fs.rm(`${path}.new`, { force: true })
   } catch (error) {
     throw Files.describe(error, "remove", path)
   }
-  // It stays while it holds another torrent's data.
+  // It stays while it holds another torrent's data, or metadata.
   await fs.rmdir(folderOf(directory)).catch(() => undefined)
 }
 
@@ -117,8 +122,10 @@ export const layer: Layer.Layer<ResumeStore> = Layer.sync(ResumeStore, () => {
     ))
 
   return {
-    load: (directory, infoHash) => attempt(() => load(directory, infoHash)),
-    save: (directory, infoHash, bytes) => attempt(() => save(directory, infoHash, bytes)),
+    load: (directory, infoHash) => attempt(() => load(directory, infoHash, "resume")),
+    save: (directory, infoHash, bytes) => attempt(() => save(directory, infoHash, "resume", bytes)),
+    loadMetadata: (directory, infoHash) => attempt(() => load(directory, infoHash, "info")),
+    saveMetadata: (directory, infoHash, bytes) => attempt(() => save(directory, infoHash, "info", bytes)),
     remove: (directory, infoHash) => attempt(() => remove(directory, infoHash)),
   }
 })

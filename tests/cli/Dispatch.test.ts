@@ -78,6 +78,7 @@ describe("options of download", () => {
       noDht: false,
       noPex: false,
       noLsd: false,
+      metadataOnly: false,
     })
   })
 
@@ -207,7 +208,7 @@ describe("wrong usage", () => {
     [["share", "a", "b"], "share takes one PATH, not 2", "share"],
     [["stop", ""], "an empty TORRENT was given", "stop"],
     [["inspect", "a", "--port", "1"], "inspect has no option --port", "inspect"],
-    [["download", "a", "--metadata-only"], "unknown option --metadata-only", "download"],
+    [["download", "a", "--metadata"], /^unknown option --metadata/, "download"],
     [["download", "a", "--peer", "nowhere"], /^--peer nowhere: expected HOST:PORT/, "download"],
     [["download", "a", "--select", "0"], /^--select 0: files are numbered from 1/, "download"],
     [["download", "a", "--max-peers", "0"], /^--max-peers 0: expected a whole number from 1/, "download"],

@@ -36,6 +36,7 @@ const options: Download.DownloadOptions = {
   noDht: false,
   noPex: false,
   noLsd: false,
+  metadataOnly: false,
 }
 
 /** Runs the command with a session that says `Completed` after the plot's events. */

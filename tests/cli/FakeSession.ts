@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Address } from "../../core/base/Address.ts"
+import type { Metainfo } from "../../core/metainfo/Metainfo.ts"
 import * as Output from "../../cli/Output.ts"
 import {
+  type MetadataRequest,
   Session,
   type SessionError,
   type TorrentEvent,
@@ -24,8 +26,15 @@ export interface Plot {
   readonly figures?: Partial<TorrentSnapshot>
 }
 
+/** What comes of a magnet link. */
+export type Search = (request: MetadataRequest) => {
+  readonly metainfo: Effect.Effect<Metainfo, SessionError>
+  readonly events?: ReadonlyArray<TorrentEvent>
+}
+
 export interface Scene {
   readonly plot?: Plot | ((request: TorrentRequest) => Plot)
+  readonly search?: Search
   readonly listening?: Address | undefined
   readonly warnings?: ReadonlyArray<string>
   readonly isJson?: boolean
@@ -36,6 +45,7 @@ export const make = (scene: Scene) => {
   const { plot = {}, isJson = false, warnings = [] } = scene
   const listening = "listening" in scene ? scene.listening : { host: "::", port: 6881 }
   const requests: Array<TorrentRequest> = []
+  const searches: Array<MetadataRequest> = []
   const closed: Array<string> = []
   const stdout = memorySink()
   const stderr = memorySink()
@@ -43,6 +53,18 @@ export const make = (scene: Scene) => {
     listening,
     warnings,
     setLimits: () => Effect.void,
+    fetch: (request) =>
+      Effect.gen(function* () {
+        searches.push(request)
+        yield* Effect.addFinalizer(() => Effect.sync(() => closed.push(request.name)))
+        const { events = [], metainfo } = scene.search?.(request) ?? { metainfo: Effect.never }
+        return {
+          id: searches.length,
+          events: Stream.concat(Stream.fromIterable(events), Stream.never),
+          snapshot: Effect.succeed(snapshot({ state: "metadata" })),
+          metainfo,
+        }
+      }),
     add: (request) =>
       Effect.gen(function* () {
         requests.push(request)
@@ -66,5 +88,5 @@ export const make = (scene: Scene) => {
     HttpClient.make(() => Effect.die("no network in this test")),
   )
   const layer = Layer.mergeAll(session, output, NodeFileSystem.layer, NodePath.layer, noNetwork)
-  return { layer, requests, closed, stdout, stderr }
+  return { layer, requests, searches, closed, stdout, stderr }
 }

@@ -54,9 +54,10 @@ describe.each(Binary.RUNTIMES)("on %s", (runtime) => {
     const text = await shoal(runtime, ["inspect", "nowhere.torrent"])
     expect(text).toEqual({ code: 1, stdout: "", stderr: "shoal: there is no file nowhere.torrent\n" })
     const json = await shoal(runtime, ["download", "magnet:?xt=urn:btih:a", "--json"])
-    const message = "magnet links need DHT and metadata exchange, which this version does not have yet"
+    const message = "magnet:?xt=urn:btih:a is not a valid magnet link: " +
+      "urn:btih needs 40 hexadecimal or 32 base32 digits"
     expect(json).toMatchObject({ code: 1, stderr: `shoal: ${message}\n` })
-    expect(jsonLines(json.stdout)).toMatchObject([{ event: "error", reason: "unsupported", message }])
+    expect(jsonLines(json.stdout)).toMatchObject([{ event: "error", reason: "invalid", message }])
   })
 
   it("shows causes with --log-level debug, and only then", async () => {

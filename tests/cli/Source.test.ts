@@ -118,12 +118,36 @@ describe("URLs", () => {
     }))
 })
 
-it.effect("magnet links and bare info-hashes say what this version lacks", () =>
+it.effect("where the .torrent file is needed, links say how to get it", () =>
   Effect.gen(function* () {
     for (const source of ["magnet:?xt=urn:btih:a", "d2474e86c95b19b8bcfdb92bc12c9d44667cfa36"]) {
       expect(yield* failureOf(source)).toMatchObject({
         reason: "unsupported",
-        message: "magnet links need DHT and metadata exchange, which this version does not have yet",
+        message: expect.stringContaining("shoal download --metadata-only"),
       })
     }
   }))
+
+describe("links", () => {
+  const HASH = "d2474e86c95b19b8bcfdb92bc12c9d44667cfa36"
+
+  it.effect("are read, and a bare info-hash is one", () =>
+    Effect.gen(function* () {
+      expect(yield* Source.parseLink(`magnet:?xt=urn:btih:${HASH}&dn=A%20name&x.pe=192.0.2.1:7`))
+        .toMatchObject({
+          infoHash: HASH,
+          name: "A name",
+          magnet: { peers: [{ host: "192.0.2.1", port: 7 }] },
+        })
+      expect(yield* Source.parseLink(HASH.toUpperCase())).toMatchObject({ infoHash: HASH, name: HASH })
+    }))
+
+  it.effect("that name no torrent of version 1 are refused", () =>
+    Effect.gen(function* () {
+      expect(yield* Effect.flip(Source.parseLink("magnet:?xt=urn:btih:a"))).toMatchObject({
+        reason: "invalid",
+      })
+      const v2 = `magnet:?xt=urn:btmh:1220${"ab".repeat(32)}`
+      expect(yield* Effect.flip(Source.parseLink(v2))).toMatchObject({ reason: "unsupported" })
+    }))
+})

@@ -45,6 +45,22 @@ export const contract = (name: string, layer: Layer.Layer<ResumeStore | TestDire
     )
 
     test(
+      "keeps metadata apart from resume data, and longer",
+      (store, directory) =>
+        Effect.gen(function* () {
+          expect(yield* store.loadMetadata(directory, infoHash("a"))).toBeUndefined()
+          yield* store.saveMetadata(directory, infoHash("a"), random(100, 1))
+          expect(yield* store.load(directory, infoHash("a"))).toBeUndefined()
+          yield* store.save(directory, infoHash("a"), random(50, 2))
+          yield* store.saveMetadata(directory, infoHash("a"), random(70, 3))
+          expectBytes(yield* store.load(directory, infoHash("a")), random(50, 2))
+          yield* store.remove(directory, infoHash("a"))
+          expect(yield* store.load(directory, infoHash("a"))).toBeUndefined()
+          expectBytes(yield* store.loadMetadata(directory, infoHash("a")), random(70, 3))
+        }),
+    )
+
+    test(
       "takes saves that come at the same time in their order",
       (store, directory) =>
         Effect.gen(function* () {

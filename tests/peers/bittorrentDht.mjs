@@ -1,14 +1,41 @@
-// A node of npm's bittorrent-dht on loopback, steered by lines of JSON on stdin and telling on stdout:
+// A node of npm's bittorrent-dht, steered by lines of JSON on stdin and telling on stdout:
 //   {"lookup": HASH}                  {"event": "peer", "infoHash", "peer"} as they come, then {"event": "done", "nodes"}
 //   {"announce": HASH, "port": N}     {"event": "announced"} or {"event": "error", "message"}
-//   {"put": TEXT}                     {"event": "put", "hash", "nodes"}
-//   {"get": HASH}                     {"event": "got", "value"}, null where nobody has it
+//   {"put": TEXT}                     {"event": "put", "hash", "nodes"}; mutable with "seed" (32 bytes, hex), "seq", "salt"?
+//   {"get": HASH, "salt"?}            {"event": "got", "value", "seq"}, null where nobody has it
 //   {"size": true}                    {"event": "size", "nodes"}
-// Arguments: HOST:PORT of nodes to begin with. It prints {"event": "listening", "port"} first.
+// Arguments: the address to listen on, then HOST:PORT of nodes to begin with. It prints {"event": "listening", "port"} first.
+import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto"
 import { createInterface } from "node:readline"
 import DHT from "bittorrent-dht"
 
-const dht = new DHT({ bootstrap: process.argv.slice(2), host: "127.0.0.1" })
+// What comes before the bare bytes of an Ed25519 key in its usual encodings (RFC 8410).
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex")
+const SPKI = Buffer.from("302a300506032b6570032100", "hex")
+
+const verified = (signature, message, publicKey) => {
+  const key = createPublicKey({ key: Buffer.concat([SPKI, publicKey]), format: "der", type: "spki" })
+  return verify(null, message, key, signature)
+}
+
+/** The fields of an item with an author. */
+const authored = ({ seed, seq, salt }) => {
+  const key = createPrivateKey({
+    key: Buffer.concat([PKCS8, Buffer.from(seed, "hex")]),
+    format: "der",
+    type: "pkcs8",
+  })
+  const k = createPublicKey(key).export({ format: "der", type: "spki" }).subarray(SPKI.length)
+  return {
+    k,
+    seq,
+    ...(salt === undefined ? {} : { salt: Buffer.from(salt) }),
+    sign: (message) => sign(null, message, key),
+  }
+}
+
+const [host, ...bootstrap] = process.argv.slice(2)
+const dht = new DHT({ bootstrap, host, verify: verified })
 const say = (event, fields = {}) => console.log(JSON.stringify({ event, ...fields }))
 
 dht.on("peer", (peer, infoHash) =>
@@ -19,18 +46,24 @@ dht.on("warning", ({ message }) => say("warning", { message }))
 const told = (event, fields) => (error, value) =>
   error ? say("error", { message: error.message }) : say(event, fields(value))
 
-const run = ({ announce, get, lookup, port, put, size }) => {
+const run = ({ announce, get, lookup, port, put, salt, seed, seq, size }) => {
   if (lookup !== undefined) dht.lookup(lookup, told("done", (nodes) => ({ nodes })))
   if (announce !== undefined) dht.announce(announce, port, told("announced", () => ({})))
   if (put !== undefined) {
-    dht.put({ v: Buffer.from(put) }, (error, hash, nodes) =>
+    const item = { v: Buffer.from(put), ...(seed === undefined ? {} : authored({ seed, seq, salt })) }
+    dht.put(item, (error, hash, nodes) =>
       error ? say("error", { message: error.message }) : say("put", { hash: hash.toString("hex"), nodes }))
   }
   if (get !== undefined) {
-    dht.get(get, told("got", (item) => ({ value: item === null ? null : Buffer.from(item.v).toString() })))
+    // not what it remembers itself
+    const options = { cache: false, ...(salt === undefined ? {} : { salt: Buffer.from(salt) }) }
+    dht.get(get, options, told("got", (item) => ({
+      value: item === null ? null : Buffer.from(item.v).toString(),
+      seq: item?.seq ?? null,
+    })))
   }
   if (size !== undefined) say("size", { nodes: dht.toJSON().nodes.length })
 }
 
 createInterface({ input: process.stdin }).on("line", (line) => run(JSON.parse(line)))
-dht.listen(0, "127.0.0.1", () => say("listening", { port: dht.address().port }))
+dht.listen(0, host, () => say("listening", { port: dht.address().port }))

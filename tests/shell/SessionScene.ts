@@ -116,7 +116,10 @@ export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /** The events up to the first with this tag. */
-export const eventsUntil = (handle: Session.TorrentHandle, tag: Session.TorrentEvent["_tag"]) =>
+export const eventsUntil = (
+  handle: Pick<Session.TorrentHandle, "events">,
+  tag: Session.TorrentEvent["_tag"],
+) =>
   Effect.map(
     passing(Stream.runCollect(Stream.takeUntil(handle.events, ({ _tag }) => _tag === tag))),
     (events) => Array.from(events),

@@ -17,6 +17,13 @@ export interface Seeder {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+/** Where a client runs: an address of this machine's network, or of a `Network` that `enter` leads into. */
+export interface Place {
+  /** 127.0.0.1 unless given. */
+  readonly host?: string
+  readonly enter?: ReadonlyArray<string>
+}
+
 /** A seeder made of one child process that is ready. */
 export const seeder = (
   client: string,

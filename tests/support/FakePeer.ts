@@ -27,6 +27,11 @@ export interface Behaviour {
   readonly fast?: boolean
   /** The extension protocol (BEP 10), with this `reqq` in its handshake. */
   readonly reqq?: number
+  /**
+   * Offers the metadata (BEP 9), and gives it, with a wrong byte in each part, refuses it, never answers, claims 4 GiB or
+   * 1.5 GB of it, or hangs up when it is asked.
+   */
+  readonly metadata?: "serve" | "wrong" | "reject" | "ignore" | "4 GiB" | "1.5 GB" | "hang-up"
   /** The pieces that it says it has; all unless given. */
   readonly pieces?: (pieceIndex: number) => boolean
 }
@@ -47,6 +52,8 @@ export interface FakePeer {
     readonly sent: Map<string, number>
     /** The most requests that were neither answered nor cancelled at once, over all connections. */
     maxOutstanding: number
+    /** Parts of the metadata that it was asked for, in the order of asking. */
+    readonly metadata: Array<number>
     /** Hex of the reserved bytes of the last handshake. */
     reserved: string
     /** Requests outside the torrent, longer than 16 KiB, or sent while choked: what a good client never does. */
@@ -71,6 +78,12 @@ const ID = {
   extended: 20,
 } as const
 
+/** The number that it gives `ut_metadata`. */
+const METADATA_ID = 5
+
+const metadataSize = (metadata: NonNullable<Behaviour["metadata"]>, bytes: number): number =>
+  metadata === "4 GiB" ? 2 ** 32 : metadata === "1.5 GB" ? 1_500_000_000 : bytes
+
 interface Request {
   readonly piece: number
   readonly begin: number
@@ -89,6 +102,7 @@ export const start = async (torrent: Torrents.TestTorrent, behaviour: Behaviour 
     requests: new Map(),
     sent: new Map(),
     maxOutstanding: 0,
+    metadata: [],
     reserved: "",
     breaches: [],
   }
@@ -124,6 +138,8 @@ const serve = (
   read: (offset: number, length: number) => Buffer,
 ): void => {
   const fast = behaviour.fast ?? true
+  const info = behaviour.metadata === undefined ? Buffer.alloc(0) : Torrents.infoOf(torrent)
+  let theirMetadataId = 0
   const queue: Array<Request> = []
   let input: Buffer = Buffer.alloc(0)
   let greeted = false
@@ -142,7 +158,7 @@ const serve = (
 
   const handshake = (infoHash: Buffer): void => {
     const reserved = Buffer.alloc(8)
-    if (behaviour.reqq !== undefined) reserved[5]! |= 0x10
+    if (behaviour.reqq !== undefined || behaviour.metadata !== undefined) reserved[5]! |= 0x10
     if (fast) reserved[7]! |= 0x04
     const id = `-FK0001-${String(Math.random()).slice(2, 14).padEnd(12, "0")}`
     socket.write(Buffer.concat([PROTOCOL, reserved, infoHash, Buffer.from(id)]))
@@ -162,8 +178,17 @@ const serve = (
         return void socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
       }
     }
-    if (behaviour.reqq !== undefined) {
-      send(ID.extended, Buffer.from([0]), Bencode.encode({ m: {}, reqq: behaviour.reqq, v: "fake" }))
+    if (behaviour.reqq !== undefined || behaviour.metadata !== undefined) {
+      send(
+        ID.extended,
+        Buffer.from([0]),
+        Bencode.encode({
+          m: behaviour.metadata === undefined ? {} : { ut_metadata: METADATA_ID },
+          metadata_size: behaviour.metadata && metadataSize(behaviour.metadata, info.length),
+          reqq: behaviour.reqq,
+          v: "fake",
+        }),
+      )
     }
     if (fast && behaviour.pieces === undefined) send(ID.haveAll)
     else {
@@ -230,9 +255,39 @@ const serve = (
     }
   }
 
+  const onExtended = (body: Buffer): void => {
+    if (body[0] === 0) {
+      const { m } = Bencode.decode(body.subarray(1)) as { readonly m: Bencode.Dict }
+      theirMetadataId = Number(m["ut_metadata"] ?? 0)
+      return
+    }
+    if (body[0] !== METADATA_ID) return
+    const { msg_type: type, piece } = Bencode.decode(body.subarray(1)) as Bencode.Dict
+    const begin = Number(piece) * BLOCK
+    if (type !== 0) return
+    if (begin >= info.length) stats.breaches.push(`metadata part ${piece} does not exist`)
+    stats.metadata.push(Number(piece))
+    const answer = (head: Bencode.Input, part: Buffer = Buffer.alloc(0)) =>
+      send(ID.extended, Buffer.from([theirMetadataId]), Bencode.encode(head), part)
+    switch (behaviour.metadata) {
+      case "serve":
+      case "wrong": {
+        const part = Buffer.from(info.subarray(begin, begin + BLOCK))
+        if (behaviour.metadata === "wrong") part[part.length - 1]! ^= 1
+        return void answer({ msg_type: 1, piece: Number(piece), total_size: info.length }, part)
+      }
+      case "reject":
+        return void answer({ msg_type: 2, piece: Number(piece) })
+      case "hang-up":
+        return void socket.destroy()
+    }
+  }
+
   const onMessage = (id: number, body: Buffer): void => {
     if (behaviour.opening === "silence") return
     switch (id) {
+      case ID.extended:
+        return behaviour.metadata === undefined ? undefined : onExtended(body)
       case ID.interested:
         if (behaviour.choke === true || unchoked) return
         unchoked = true

@@ -22,20 +22,54 @@ export const missing = (): string | undefined =>
 
 const script = fileURLToPath(new URL("seeder.py", import.meta.url))
 
+/** How it finds peers besides trackers, which it does not unless told to, and where it listens. */
+export interface Discovery extends Clients.Place {
+  /** `host:port` of nodes by which it enters the DHT; may be empty, for the first one of all. */
+  readonly dht?: ReadonlyArray<string>
+  /** Whether it looks for peers on the local network. */
+  readonly lsd?: boolean
+}
+
+const launch = (
+  args: ReadonlyArray<string>,
+  name: string,
+  { dht, enter = [], host, lsd }: Discovery = {},
+): Process.Child => {
+  const [program, ...argv] = [
+    ...[...enter, python()!, script, ...args],
+    ...(host === undefined ? [] : ["--host", host]),
+    ...(dht === undefined ? [] : ["--dht", ...dht]),
+    ...(lsd === true ? ["--lsd"] : []),
+  ]
+  return Process.start(program!, argv, { name: `libtorrent ${name}` })
+}
+
+/** Waits until it listens; gives the `host:port`. */
+const listening = async (child: Process.Child, { dht, host = "127.0.0.1" }: Discovery = {}): Promise<string> => {
+  const [, port] = await Clients.whenReady(child, child.line(/"event": "listening", "port": (\d+)/))
+  if (dht !== undefined && dht.length > 0) await Clients.whenReady(child, child.line(/"bootstrapped"/))
+  return `${host}:${port}`
+}
+
+/** A node of the DHT, without torrents; its address is that of UDP. */
+export const node = async (options: Discovery): Promise<Clients.Seeder> => {
+  const child = launch(["node"], "node", { dht: [], ...options })
+  return Clients.seeder("libtorrent", await listening(child, options), child, undefined, options.enter)
+}
+
 /** Seeds `torrent` from its data folder until stopped; `check` hashes the data first. */
 export const seed = async (
   torrent: TestTorrent,
-  options: { readonly check?: boolean; readonly verbose?: boolean } = {},
+  options: Discovery & { readonly check?: boolean; readonly verbose?: boolean } = {},
 ): Promise<Clients.Seeder> => {
-  const child = Process.start(python()!, [
-    ...[script, "seed", "--torrent", torrent.file, "--dir", torrent.dataDir],
+  const child = launch([
+    ...["seed", "--torrent", torrent.file, "--dir", torrent.dataDir],
     ...(options.check === true ? ["--check"] : []),
     ...(options.verbose === true ? ["--verbose"] : []),
-  ], { name: "libtorrent seeder" })
-  const listening = child.line(/"event": "listening", "port": (\d+)/)
-  const port = Number((await Clients.whenReady(child, listening))[1])
+  ], "seeder", options)
+  const address = await listening(child, options)
   if (options.check === true) await Clients.whenReady(child, child.line(/"checked"/, 60_000))
-  return Clients.seeder("libtorrent", `127.0.0.1:${port}`, child)
+  return Clients.seeder("libtorrent", address, child, undefined, options.enter)
 }
 
 /** The command line that downloads `torrent` to `dir` from `peers` (and the torrent's trackers) and ends. */
@@ -68,16 +102,19 @@ export const leech = async (
   torrent: TestTorrent,
   dir: string,
   peers: ReadonlyArray<string> = [],
+  options: Discovery = {},
 ): Promise<StayingLeecher> => {
-  const [program, ...args] = leechCommand(torrent, dir, peers)
-  const child = Process.start(program!, [...args, "--stay"], { name: "libtorrent leecher" })
-  const [, port] = await Clients.whenReady(child, child.line(/"event": "listening", "port": (\d+)/))
+  const child = launch([
+    ...["leech", "--torrent", torrent.file, "--dir", dir, "--stay"],
+    ...peers.flatMap((peer) => ["--peer", peer]),
+  ], "leecher", options)
+  const address = await listening(child, options)
   const leave = async (): Promise<number> => {
     child.signal("SIGTERM")
     return Number((await child.line(/"event": "left", "uploaded": (\d+)/))[1])
   }
   return {
-    ...Clients.seeder("libtorrent", `127.0.0.1:${port}`, child),
+    ...Clients.seeder("libtorrent", address, child, undefined, options.enter),
     completed: async (timeoutMs) => {
       await child.line(/"event": "complete"/, timeoutMs)
     },

@@ -21,6 +21,8 @@ export interface Child {
   readonly stderr: () => string
   /** Waits for a line of either stream that matches; fails, with the output so far, on exit or after `timeoutMs`. */
   readonly line: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpMatchArray>
+  /** Gives it a line of standard input, where `start` was asked to keep that open. */
+  readonly write: (line: string) => void
   /** Sends `signal` to the process alone, as a terminal's user would with `kill`. */
   readonly signal: (signal: NodeJS.Signals) => void
   /** Kills the process and everything it started, and waits for its end. */
@@ -35,6 +37,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Called with every chunk of standard output, as text. */
   readonly onStdout?: (text: string) => void
+  /** Keeps standard input open, for `write`; else it is at its end at once. */
+  readonly stdin?: boolean
 }
 
 /** The full path of a program on PATH (or in the sbin folders, which a user's PATH often lacks). */
@@ -71,7 +75,7 @@ export const start = (command: string, args: ReadonlyArray<string>, options: Spa
   const argv = setpriv === undefined ? [command, ...args] : [setpriv, "--pdeathsig", "KILL", command, ...args]
   const child = spawn(argv[0]!, argv.slice(1), {
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.stdin === true ? "pipe" : "ignore", "pipe", "pipe"],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, ...options.env },
   })
@@ -81,6 +85,8 @@ export const start = (command: string, args: ReadonlyArray<string>, options: Spa
   let exit: Exit | undefined
   const listeners = new Set<() => void>()
   const notify = (): void => listeners.forEach((listener) => listener())
+  // Who has ended reads no more: its end is told as such.
+  child.stdin?.on("error", () => {})
   child.stdout!.setEncoding("utf8").on("data", (text: string) => {
     stdout += text
     options.onStdout?.(text)
@@ -136,6 +142,7 @@ export const start = (command: string, args: ReadonlyArray<string>, options: Spa
     stdout: () => stdout,
     stderr: () => stderr,
     line,
+    write: (line) => void child.stdin?.write(`${line}\n`),
     // Not child.kill: Deno's then tells the signal instead of the exit code.
     signal: (signal) => {
       if (exit === undefined && child.pid !== undefined) process.kill(child.pid, signal)

@@ -11,6 +11,7 @@ import type { NodeView, Observer } from "../../core/sim/Observer.ts"
 import type { Faults, PeerClass, Scenario } from "../../core/sim/Scenario.ts"
 import * as Defaults from "../../core/sim/scenario/Defaults.ts"
 import * as Bitfield from "../../core/torrent/Bitfield.ts"
+import * as ExternalAddress from "../../core/torrent/ExternalAddress.ts"
 import * as Peer from "../../core/torrent/Peer.ts"
 import * as State from "../../core/torrent/State.ts"
 import * as Throttle from "../../core/torrent/Throttle.ts"
@@ -147,6 +148,7 @@ const arrive = (run: Run, node: Node): void => {
       key: 0,
       clientName: "synthetic",
       nextConn: 1,
+      external: ExternalAddress.make(6881),
       load: { maxConnections: 100, connections: 0, halfOpen: 0 },
     },
     Throttle.make(now),

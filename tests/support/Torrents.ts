@@ -231,3 +231,18 @@ export const payload = (
     close: () => files.forEach(({ fd }) => fd >= 0 && closeSync(fd)),
   }
 }
+
+/** The bytes of a torrent's `info` dictionary. */
+export const infoOf = (torrent: TestTorrent): Buffer => {
+  const raw = readFileSync(torrent.file)
+  return raw.subarray(...Bencode.decodeDict(raw).spans.get("info")!)
+}
+
+/** A magnet link to it, with these parameters besides. */
+export const linkTo = (
+  { infoHash, name }: TestTorrent,
+  parameters: ReadonlyArray<readonly [key: string, value: string]> = [],
+): string =>
+  `magnet:?xt=urn:btih:${infoHash}&dn=${encodeURIComponent(name)}${
+    parameters.map(([key, value]) => `&${key}=${encodeURIComponent(value)}`).join("")
+  }`

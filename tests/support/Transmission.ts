@@ -3,7 +3,12 @@
  * a network namespace in which the loopback device has one more address; whoever is to reach it must enter that namespace.
  * The namespace has no link to anything else and goes away with the process.
  */
+import { Buffer } from "node:buffer"
+import { randomBytes } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import process from "node:process"
+import * as Bencode from "./Bencode.ts"
 import * as Clients from "./Clients.ts"
 import * as Process from "./Process.ts"
 import type { Leecher } from "./Swarm.ts"
@@ -20,6 +25,7 @@ export const missing = (): string | undefined =>
     : Clients.missing("transmission-daemon", "transmission-remote", "unshare", "nsenter", "ip")
 
 interface Transmission {
+  readonly address: string
   readonly child: Process.Child
   readonly enter: ReadonlyArray<string>
   readonly release: () => void
@@ -27,28 +33,52 @@ interface Transmission {
   readonly seeds: (timeoutMs?: number) => Promise<void>
 }
 
-/** Starts it in a network of its own, with `torrent` in `dir`. */
+/** In which network it runs, if not in one of its own, and how it finds peers there besides trackers. */
+export interface Discovery {
+  readonly host: string
+  readonly enter: ReadonlyArray<string>
+  /** `host:port` of nodes by which it enters the DHT. Its own UDP port is that of its address. */
+  readonly dht?: ReadonlyArray<string>
+  /** Whether it looks for peers on the local network. */
+  readonly lsd?: boolean
+}
+
+/** Its file of saved nodes, from which it enters faster than from one of names. */
+const savedNodes = (nodes: ReadonlyArray<string>): Uint8Array =>
+  Bencode.encode({
+    id: randomBytes(20),
+    nodes: Buffer.concat(nodes.map((node) => {
+      const [host, port] = node.split(":") as [string, string]
+      return Buffer.from([...host.split(".").map(Number), Number(port) >> 8, Number(port) & 255])
+    })),
+  })
+
+/** Starts it with `torrent` in `dir`, in a network of its own unless told where. */
 const start = async (
   torrent: TestTorrent,
   dir: string,
   role: "seeder" | "leecher",
+  place?: Discovery,
 ): Promise<Transmission> => {
   const temp = TempDir.make("transmission")
+  const { dht, host = HOST, lsd } = place ?? {}
+  if (dht !== undefined) writeFileSync(join(temp.path, "dht.dat"), savedNodes(dht))
   const daemon = [
     ...["transmission-daemon", "--foreground", "--config-dir", temp.path, "--download-dir", dir],
-    ...["--peerport", String(PORT), "--port", String(RPC_PORT), "--rpc-bind-address", "127.0.0.1"],
-    ...["--no-dht", "--no-lpd", "--no-utp", "--no-portmap", "--no-auth", "--no-incomplete-dir", "--log-info"],
+    ...["--peerport", String(PORT), "--port", String(RPC_PORT), "--rpc-bind-address", host],
+    ...["--bind-address-ipv4", host, dht === undefined ? "--no-dht" : "--dht", lsd === true ? "--lpd" : "--no-lpd"],
+    ...["--no-utp", "--no-portmap", "--no-auth", "--no-incomplete-dir", "--log-info", "--allowed", "*.*.*.*"],
   ]
   const setUp = `ip link set lo up && ip address add ${HOST}/32 dev lo && exec "$@"`
-  const child = Process.start("unshare", ["--net", "sh", "-c", setUp, "sh", ...daemon], {
-    name: `transmission ${role}`,
-  })
-  const enter = ["nsenter", `--net=/proc/${child.pid}/ns/net`]
+  const isolated = ["unshare", "--net", "sh", "-c", setUp, "sh"]
+  const [program, ...args] = [...place === undefined ? isolated : place.enter, ...daemon]
+  const child = Process.start(program!, args, { name: `transmission ${role}` })
+  const enter = place?.enter ?? ["nsenter", `--net=/proc/${child.pid}/ns/net`]
   const remote = async (...args: ReadonlyArray<string>): Promise<string | undefined> => {
     await using call = Process.start(enter[0]!, [
       ...enter.slice(1),
       "transmission-remote",
-      String(RPC_PORT),
+      `${host}:${RPC_PORT}`,
       ...args,
     ])
     return (await call.exited).code === 0 ? call.stdout() : undefined
@@ -67,18 +97,18 @@ const start = async (
       return /Percent Done: 100%/.test(info) && /State: (Idle|Seeding)/.test(info)
     }, timeoutMs)
   }
-  return { child, enter, release: temp.remove, seeds }
+  return { address: `${host}:${PORT}`, child, enter, release: temp.remove, seeds }
 }
 
 /** Seeds `torrent` from its data folder until stopped. */
-export const seed = async (torrent: TestTorrent): Promise<Clients.Seeder> => {
-  const { child, enter, release, seeds } = await start(torrent, torrent.dataDir, "seeder")
+export const seed = async (torrent: TestTorrent, place?: Discovery): Promise<Clients.Seeder> => {
+  const { address, child, enter, release, seeds } = await start(torrent, torrent.dataDir, "seeder", place)
   await Clients.whenReady(child, seeds(), release)
-  return Clients.seeder("transmission", `${HOST}:${PORT}`, child, release, enter)
+  return Clients.seeder("transmission", address, child, release, enter)
 }
 
-/** Downloads `torrent` to `dir` from who connects and can enter its network; then goes on uploading. */
-export const leech = async (torrent: TestTorrent, dir: string): Promise<Leecher> => {
-  const { child, enter, release, seeds } = await start(torrent, dir, "leecher")
-  return { ...Clients.seeder("transmission", `${HOST}:${PORT}`, child, release, enter), completed: seeds }
+/** Downloads `torrent` (or a magnet link as its file) to `dir` from who connects and whom it finds; then goes on uploading. */
+export const leech = async (torrent: TestTorrent, dir: string, place?: Discovery): Promise<Leecher> => {
+  const { address, child, enter, release, seeds } = await start(torrent, dir, "leecher", place)
+  return { ...Clients.seeder("transmission", address, child, release, enter), completed: seeds }
 }

@@ -81,6 +81,8 @@ const showCommand = (command: Command): string => {
     case "Hash":
     case "HashBlocks":
       return `${command._tag} ${command.piece}`
+    case "LookUp":
+      return `LookUp${command.isSeed ? " as a seed" : ""}`
     case "Announce":
       return `Announce ${command.request.event ?? "again"}`
     default:

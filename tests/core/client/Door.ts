@@ -27,9 +27,9 @@ export class Door {
   readonly #decoders = new Map<ConnId, Decoder.Decoder>()
   #lastAccepted = 0
 
-  constructor(metainfo: Metainfo, options: Partial<State.Options> = {}) {
+  constructor(metainfo: Metainfo, options: Partial<State.Options> = {}, dhtPort?: number) {
     this.metainfo = metainfo
-    this.client = makeClient()
+    this.client = makeClient(dhtPort)
     const have = options.have ?? Bitfield.make(metainfo.geometry.pieceCount)
     this.input({
       _tag: "Add",
@@ -108,6 +108,18 @@ export class Door {
     return conn
   }
 
+  /** Payloads of the extended messages that a peer heard under this number of its own, oldest first. */
+  payloads(conn: ConnId, id: number): ReadonlyArray<Uint8Array> {
+    return (this.heard.get(conn) ?? []).flatMap((item) =>
+      item._tag === "Extended" && item.id === id ? [item.payload] : []
+    )
+  }
+
+  /** A connection ends from the other side. */
+  leave(conn: ConnId): void {
+    this.input({ _tag: "ConnClosed", now: this.now, conn, reason: undefined })
+  }
+
   found(source: PeerSource, ...ports: ReadonlyArray<number>): void {
     const addresses = ports.map((port) => ({ host: `80.1.1.${port % 250}`, port }))
     this.input({ _tag: "PeersFound", now: this.now, torrent: 1, source, addresses })
@@ -141,8 +153,8 @@ export class Door {
 }
 
 /** A client as every door has; to be told the door's journal again. */
-export const makeClient = (): Client.Client =>
-  Client.make({ peerId: Bytes.latin1(OUR_ID), port: 6881, key: 1, clientName: "test" }, 0)
+export const makeClient = (dhtPort?: number): Client.Client =>
+  Client.make({ peerId: Bytes.latin1(OUR_ID), port: 6881, key: 1, clientName: "test", dhtPort }, 0)
 
 export const spoken = (...says: ReadonlyArray<Say>): Uint8Array => {
   const encoder = Encoder.make()
@@ -153,11 +165,11 @@ export const spoken = (...says: ReadonlyArray<Say>): Uint8Array => {
 /** A peer id of 20 characters from a few. */
 export const idOf = (text: string): string => `-XX0000-${text.padStart(12, ".")}`
 
-export const handshake = ({ infoHashBytes }: Metainfo, peerId: string): Say => (encoder) =>
+export const handshake = ({ infoHashBytes }: Metainfo, peerId: string, dht = false): Say => (encoder) =>
   Encoder.handshake(encoder, {
     infoHash: infoHashBytes,
     peerId: Bytes.latin1(peerId),
-    features: { fast: true, extended: true, dht: false },
+    features: { fast: true, extended: true, dht },
   })
 
 export const extended = (handshake: Partial<Extended.Handshake>): Say => (encoder) =>

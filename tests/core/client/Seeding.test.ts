@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Bitfield from "../../../core/torrent/Bitfield.ts"
 import type { PeerSource } from "../../../core/client/Input.ts"
 import * as Encoder from "../../../core/wire/Encoder.ts"
+import * as ExtendedIds from "../../../core/wire/ExtendedIds.ts"
 import * as UploadOnly from "../../../core/wire/ExtendedUploadOnly.ts"
 import { CoreNetwork } from "../../support/CoreNetwork.ts"
 import { torrentOf } from "../../support/CoreSwarm.ts"
@@ -127,7 +128,8 @@ describe("a partial seed (BEP 21)", () => {
     const [name, says] of [
       ["in its handshake", [extended({ uploadOnly: true })]],
       ["by message", [
-        (encoder: Encoder.Encoder) => Encoder.extended(encoder, UploadOnly.OUR_ID, UploadOnly.encode(true)),
+        (encoder: Encoder.Encoder) =>
+          Encoder.extended(encoder, ExtendedIds.OURS.upload_only, UploadOnly.encode(true)),
       ]],
     ] as const
   ) {
@@ -143,12 +145,12 @@ describe("a partial seed (BEP 21)", () => {
   it("may come to want something again", () => {
     const door = new Door(torrent)
     const message = (isUploadOnly: boolean) => (encoder: Encoder.Encoder) =>
-      Encoder.extended(encoder, UploadOnly.OUR_ID, UploadOnly.encode(isUploadOnly))
+      Encoder.extended(encoder, ExtendedIds.OURS.upload_only, UploadOnly.encode(isUploadOnly))
     const conn = door.welcome("80.4.4.4", idOf("a"), Encoder.haveNone, message(true))
     expect(door.torrent.peers.get(conn)!.isUploadOnly).toBe(true)
     door.say(conn, message(false))
     expect(door.torrent.peers.get(conn)!.isUploadOnly).toBe(false)
-    door.say(conn, (encoder) => Encoder.extended(encoder, UploadOnly.OUR_ID, new Uint8Array(0)))
+    door.say(conn, (encoder) => Encoder.extended(encoder, ExtendedIds.OURS.upload_only, new Uint8Array(0)))
     expect(door.isOpen(conn)).toBe(true)
   })
 })

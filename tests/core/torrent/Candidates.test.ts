@@ -6,6 +6,7 @@ import * as Rng from "../../../core/base/Rng.ts"
 import { NEVER } from "../../../core/base/Time.ts"
 import * as Candidates from "../../../core/torrent/Candidates.ts"
 import { isDialable } from "../../../core/torrent/Dialable.ts"
+import * as PeerPriority from "../../../core/torrent/PeerPriority.ts"
 
 const rng = Rng.make(1)
 const at = (host: string, port = 6881): Address => ({ host, port })
@@ -187,9 +188,7 @@ describe("Candidates", () => {
     Candidates.disconnected(candidates, host(2), 0, true)
     Candidates.markSeed(candidates, host(3))
     Candidates.add(candidates, host(1), "user", rng)
-    expect(dialAll(candidates, 1e9).map(({ host }) => host).sort()).toEqual(
-      [host(3), host(4)].map((a) => a.host),
-    )
+    expect(dialAll(candidates, 1e9)).toEqual([host(4)])
     Candidates.failed(candidates, host(3), 0)
     expect(dialAll(candidates, 2e9)).toEqual([])
     expect(Candidates.size(candidates)).toBe(4)
@@ -207,8 +206,81 @@ describe("Candidates", () => {
     const candidates = Candidates.make()
     const add = (port: number, source: Candidates.Source) =>
       Candidates.add(candidates, at("10.0.0.1", port), source, rng)
-    for (let port = 1; port <= 20; port++) expect(add(port, "pex")).toBe(port <= Candidates.MAX_HEARSAY_PORTS)
+    for (let n = 0; n < 20; n++) expect(add(7_000 + n, "pex")).toBe(n < Candidates.MAX_HEARSAY_PORTS)
     for (let port = 101; port <= 140; port++) expect(add(port, "tracker")).toBe(true)
+  })
+
+  it("take no port of other services by hearsay, and any from who is trusted", () => {
+    const isTaken = (port: number, source: Candidates.Source) =>
+      Candidates.add(Candidates.make(), at("10.0.0.1", port), source, rng)
+    for (const port of [1, 22, 25, 443, Candidates.FIRST_HEARSAY_PORT - 1]) {
+      expect((["pex", "dht", "lsd", "incoming", "tracker", "user"] as const).map((one) => isTaken(port, one)))
+        .toEqual([false, false, true, true, true, true])
+    }
+    expect(isTaken(Candidates.FIRST_HEARSAY_PORT, "pex")).toBe(true)
+  })
+
+  describe("by canonical priority (BEP 40)", () => {
+    const self = { ipv4: Uint8Array.of(123, 213, 32, 10), ipv6: undefined, port: 6881 }
+    const hosts = Array.from({ length: 50 }, (_, n) => at(`98.${n}.54.32`, 6881))
+    const byPriority = [...hosts].sort((a, b) =>
+      PeerPriority.between(self, b)! - PeerPriority.between(self, a)!
+    )
+
+    it("are dialled, those that were known before our address and those that come after", () => {
+      const candidates = of(...hosts.slice(0, 25).map((one) => [one, "tracker"] as const))
+      Candidates.rankFrom(candidates, self)
+      for (const one of hosts.slice(25)) Candidates.add(candidates, one, "pex", rng)
+      expect(dialAll(candidates, 0)).toEqual(byPriority)
+    })
+
+    it("come after what the user wants and behind no failure", () => {
+      const [first, second, ...others] = byPriority
+      const candidates = of(...others.map((one) => [one, "tracker"] as const), [first!, "tracker"])
+      Candidates.add(candidates, at("1.2.3.4", 6881), "user", rng)
+      Candidates.rankFrom(candidates, self)
+      Candidates.connecting(candidates, first!)
+      Candidates.failed(candidates, first!, 0)
+      expect(Candidates.isKnown(candidates, second!)).toBe(false)
+      expect(dialAll(candidates, 1e9)).toEqual([at("1.2.3.4", 6881), ...others, first!])
+    })
+
+    it("say nothing of who stays in a full table", () => {
+      const kept = (one: PeerPriority.Self | undefined) => {
+        const candidates = Candidates.make()
+        const luck = Rng.make(7)
+        if (one !== undefined) Candidates.rankFrom(candidates, one)
+        for (let n = 0; n < Candidates.MAX_CANDIDATES + 500; n++) {
+          Candidates.add(candidates, at(`98.${n >> 8}.${n & 255}.1`, 6881), "pex", luck)
+        }
+        return [...candidates.byAddress.keys()]
+      }
+      expect(kept(self)).toEqual(kept(undefined))
+    })
+  })
+
+  it("dial next whom somebody has told to wait for us, unless there is a reason not to", () => {
+    const candidates = of([host(1), "user"], [host(2), "pex"], [host(3), "pex"], [host(4), "pex"])
+    Candidates.connecting(candidates, host(2))
+    Candidates.failed(candidates, host(2), 0)
+    Candidates.hurry(candidates, host(2))
+    expect(Candidates.next(candidates, 1)).toEqual(host(2))
+    Candidates.connecting(candidates, host(2))
+    for (const one of [host(2), host(9)]) Candidates.hurry(candidates, one)
+    Candidates.exclude(candidates, host(3))
+    Candidates.hurry(candidates, host(3))
+    expect(dialAll(candidates, 1)).toEqual([host(1), host(4)])
+  })
+
+  it("remember who told of them, the most trusted one", () => {
+    const candidates = of([host(1), "pex"], [host(2), "tracker"])
+    Candidates.add(candidates, host(1), "dht", rng)
+    Candidates.add(candidates, host(2), "pex", rng)
+    expect([1, 2, 3].map((n) => Candidates.sourceOf(candidates, host(n)))).toEqual([
+      "dht",
+      "tracker",
+      undefined,
+    ])
   })
 
   describe("when full", () => {
@@ -283,7 +355,7 @@ describe("Candidates", () => {
       let now = 0
       commands.forEach(([kind, n, source], i) => {
         now += pauses[i]!
-        const address = at(`10.0.0.${n >> 1}`, 1 + (n & 1)) // 0 is a good last part, two ports a host
+        const address = at(`10.0.0.${n >> 1}`, 6_881 + (n & 1)) // 0 is a good last part, two ports a host
         const key = `${address.host}:${address.port}`
         const isKnown = dialAt.has(key) && !excluded.has(key)
         if (kind === "add") {
@@ -298,7 +370,7 @@ describe("Candidates", () => {
         } else if (kind === "ban") {
           Candidates.ban(candidates, address)
           banned.add(address.host)
-          for (const port of [1, 2]) {
+          for (const port of [6_881, 6_882]) {
             dialAt.delete(`${address.host}:${port}`)
             excluded.delete(`${address.host}:${port}`)
           }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { MINUTE, NEVER, SECOND } from "../../../core/base/Time.ts"
+import type { Command } from "../../../core/torrent/Command.ts"
 import * as Lookups from "../../../core/torrent/Lookups.ts"
+
+const TORRENT = { infoHash: Uint8Array.of(1), isSeed: false }
+
+const asked = (lookups: Lookups.Lookups, now: number): ReadonlyArray<Command> => {
+  const out: Array<Command> = []
+  Lookups.run(lookups, { id: 1, ...TORRENT }, now, out)
+  return out
+}
 
 /** When lookups begin that each take a second, until `until`. */
 const begun = (
@@ -10,11 +19,11 @@ const begun = (
 ): Array<number> => {
   const at: Array<number> = []
   for (let now = lookups.at; now < until; now = lookups.at) {
-    expect(Lookups.begin(lookups, now - 1)).toBe(false)
-    expect(Lookups.begin(lookups, now)).toBe(true)
-    expect(Lookups.begin(lookups, now)).toBe(false)
+    expect(asked(lookups, now - 1)).toEqual([])
+    expect(asked(lookups, now)).toEqual([{ _tag: "LookUp", ...TORRENT, torrent: 1 }])
+    expect(asked(lookups, now)).toEqual([])
     at.push(now)
-    Lookups.end(lookups, lacksPeers(at.length), now + SECOND)
+    Lookups.end(lookups, false, lacksPeers(at.length), now + SECOND)
   }
   return at
 }
@@ -43,6 +52,24 @@ describe("a torrent", () => {
     expect(Lookups.make(false, 0).at).toBe(NEVER)
     const lookups = Lookups.make(true, 0)
     Lookups.stop(lookups)
-    expect(Lookups.begin(lookups, 60 * MINUTE)).toBe(false)
+    expect(asked(lookups, 60 * MINUTE)).toEqual([])
+    Lookups.end(lookups, false, true, 0)
+    expect(lookups.at).toBe(NEVER)
+  })
+
+  it("hopes for the DHT until nobody answers, or several times in a row nobody has it", () => {
+    const lookups = Lookups.make(true, 0)
+    expect(Lookups.isHopeful(lookups, 2)).toBe(true)
+    Lookups.end(lookups, false, true, 0)
+    expect(Lookups.isHopeful(lookups, 2)).toBe(true)
+    Lookups.end(lookups, false, true, 0)
+    expect(Lookups.isHopeful(lookups, 2)).toBe(false)
+    expect(Lookups.inVain(lookups)).toContain("the DHT knows nobody")
+    Lookups.end(lookups, false, false, 0)
+    expect(Lookups.isHopeful(lookups, 2)).toBe(true)
+    Lookups.end(lookups, true, true, 0)
+    expect(Lookups.isHopeful(lookups, 2)).toBe(false)
+    expect(Lookups.inVain(lookups)).toContain("no DHT node answered")
+    expect(Lookups.inVain(Lookups.make(false, 0))).toBeUndefined()
   })
 })

@@ -61,6 +61,25 @@ describe("who goes", () => {
   })
 })
 
+describe("who goes for a peer of higher priority (BEP 40)", () => {
+  const waiting = (conn: number) => peer(conn, { isInterested: true, connectedAt: NOW - 2 * MINUTES })
+  const outranked = (peers: ReadonlyArray<Turnover.Standing>, priority: number) =>
+    Turnover.outranked(peers, priority, ({ conn }) => conn > 100 ? undefined : conn, NOW)
+
+  it("is the one of the lowest, if that is lower", () => {
+    expect(outranked([waiting(7), waiting(5), waiting(6)], 6)).toBe(5)
+    expect(outranked([waiting(7), waiting(5), waiting(6)], 5)).toBeUndefined()
+    expect(outranked([], 5)).toBeUndefined()
+  })
+
+  it("is nobody who exchanges, who has just come, or whose priority nobody knows", () => {
+    const busy = { ...waiting(1), exchangedAt: NOW - 2 * MINUTES + 1 }
+    const fresh = { ...waiting(2), connectedAt: NOW - 2 * MINUTES + 1 }
+    expect(outranked([busy, fresh, waiting(101)], 99)).toBeUndefined()
+    expect(outranked([busy, fresh, waiting(101), waiting(50)], 99)).toBe(50)
+  })
+})
+
 describe("how many go", () => {
   it("none without anybody who waits, a small share, and at least one", () => {
     expect(Turnover.quota(50, 0)).toBe(0)

@@ -1,5 +1,5 @@
 /** Reads IP literals, as dictionary peers (BEP 3) and the hosts of URLs have them, into their bytes. */
-import type { Bytes } from "../base/Bytes.ts"
+import type { Bytes } from "./Bytes.ts"
 
 /** The 4 bytes of four decimal numbers with dots; leading zeros, hexadecimal and short forms are `undefined`. */
 export const parse4 = (text: string): Bytes | undefined => {

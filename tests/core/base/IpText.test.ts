@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
 import { isIPv4, isIPv6 } from "node:net"
 import * as Bytes from "../../../core/base/Bytes.ts"
-import * as IpText from "../../../core/tracker/IpText.ts"
+import * as IpText from "../../../core/base/IpText.ts"
 
 const hex = (bytes: Bytes.Bytes | undefined): string | undefined => bytes && Bytes.toHex(bytes)
 

@@ -1,0 +1,30 @@
+/** What the torrents of a session share: the driver, and where peers are found besides trackers. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Address } from "../core/base/Address.ts"
+import type { TorrentId } from "../core/client/Input.ts"
+import type { InfoHash } from "../core/metainfo/Metainfo.ts"
+import type { DhtNode } from "./Dht.ts"
+import type { Driver } from "./Driver.ts"
+import type { LocalDiscovery } from "./LocalDiscovery.ts"
+
+export interface Engine {
+  readonly driver: Driver
+  /** `undefined`: the user wants none. */
+  readonly dht: DhtNode | undefined
+  readonly neighbours: LocalDiscovery | undefined
+}
+
+/** Announces a torrent to the local network, and dials who announces it there, until the scope ends. Never a private one. */
+export const meetNeighbours = (
+  { driver, neighbours }: Engine,
+  torrent: TorrentId,
+  infoHash: InfoHash,
+): Effect.Effect<void, never, Scope.Scope> =>
+  neighbours === undefined ? Effect.void : neighbours.take(infoHash, (address) =>
+    driver.push({ _tag: "PeersFound", now: driver.now(), torrent, source: "lsd", addresses: [address] }))
+
+/** Addresses at which there may be a DHT node: those that a torrent names, and peers that a link names (BEP 9). */
+export const enterDhtBy = ({ dht }: Engine, addresses: ReadonlyArray<Address>): void => {
+  for (const address of addresses) dht?.addNode(address)
+}

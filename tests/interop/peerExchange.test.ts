@@ -1,0 +1,55 @@
+/** Peers that know of each other only what a third one tells (BEP 11): libtorrent through shoal, and shoal through libtorrent. */
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import * as Clients from "../support/Clients.ts"
+import * as Libtorrent from "../support/Libtorrent.ts"
+import * as Shoal from "../support/Shoal.ts"
+import * as Swarm from "../support/Swarm.ts"
+import * as TempDir from "../support/TempDir.ts"
+import * as Torrents from "../support/Torrents.ts"
+
+const MIB = 1024 * 1024
+
+const temp = TempDir.make("peerExchange")
+let torrent: Torrents.TestTorrent
+beforeAll(async () => {
+  torrent = await Torrents.small(temp.path, 6 * MIB)
+})
+afterAll(temp.remove)
+
+const isShoal = (client: unknown): boolean => String(client).startsWith("shoal")
+
+describe.each(["node", "deno"] as const)("on %s", (runtime) => {
+  test("two of libtorrent's find each other through shoal, and share what it gives", async (context) => {
+    Clients.skipIf(context, Libtorrent.missing() ?? Shoal.missing(runtime))
+    using outs = TempDir.make("out")
+    using home = TempDir.make("home")
+    const args = ["-u", "600K"]
+    await using seeder = await Swarm.seed(torrent, { runtime, home: home.path, args })
+    const dirs = [join(outs.path, "a"), join(outs.path, "b")] as const
+    await using a = await Libtorrent.leech(torrent, dirs[0], [seeder.address])
+    await using b = await Libtorrent.leech(torrent, dirs[1], [seeder.address])
+    await Promise.all([
+      Swarm.completes(a, torrent, dirs[0], seeder, 90_000),
+      Swarm.completes(b, torrent, dirs[1], seeder, 90_000),
+    ])
+    // Without the other each of them would have had all of it from the seed.
+    const shared = await a.leave() + await b.leave()
+    expect(shared, seeder.log()).toBeGreaterThan(torrent.totalLength / 4)
+  })
+
+  test("shoal finds a seed of which it hears from libtorrent alone", async (context) => {
+    Clients.skipIf(context, Libtorrent.missing() ?? Shoal.missing(runtime))
+    using outs = TempDir.make("out")
+    using homes = TempDir.make("home")
+    const args = ["-u", "60K"]
+    await using seeder = await Swarm.seed(torrent, { runtime, home: join(homes.path, "a"), args })
+    await using relay = await Libtorrent.leech(torrent, join(outs.path, "relay"), [seeder.address])
+    await using leecher = Shoal.start([
+      ...["download", torrent.file, "--out", join(outs.path, "shoal"), "--json", "--peer", relay.address],
+      ...["--bind", "127.0.0.1", "--port", "0"],
+    ], { runtime, home: join(homes.path, "b") })
+    // Either of the two may have heard of the other first, and dialled it.
+    await leecher.event("peer", ({ client, state }) => state === "connected" && isShoal(client), 90_000)
+  })
+})

@@ -1,0 +1,146 @@
+/** A DHT of some hundred nodes, with everything in it that makes one hard to be in, under the eyes of all checkers. */
+import { execFileSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+import { MINUTE } from "../../core/base/Time.ts"
+import * as Node from "../../core/dht/Node.ts"
+import * as Checker from "../../core/sim/dht/check/Checker.ts"
+import * as Scenario from "../../core/sim/dht/Scenario.ts"
+import * as Statistics from "../../core/sim/dht/Statistics.ts"
+import * as World from "../../core/sim/dht/World.ts"
+
+const HOSTILE = {
+  forgetful: 0.03,
+  sybil: 0,
+  rubbish: 0.02,
+  silent: 0.02,
+  thief: 0.02,
+  spoofer: 0.02,
+  flooder: 0.01,
+}
+
+interface Run {
+  readonly world: World.World
+  readonly statistics: Statistics.Statistics
+  readonly checkers: ReadonlyArray<Checker.Checker>
+}
+
+const run = (scenario: Scenario.Scenario): Run => {
+  const checkers = Checker.all(scenario, Node)
+  const statistics = Statistics.make(({ node }) => node === undefined ? 0 : node.machine.counters.queriesOut)
+  const world = World.make(scenario, [statistics.observer, ...checkers.map(({ observer }) => observer)])
+  World.run(world)
+  return { world, statistics, checkers }
+}
+
+const violations = ({ checkers }: Run): ReadonlyArray<string> =>
+  checkers.flatMap((checker) => checker.violations.map(Checker.format))
+
+const HUNDREDS = Scenario.make({
+  seed: 5,
+  nodes: 400,
+  joinMs: 4 * MINUTE,
+  settleMs: 4 * MINUTE,
+  announceMs: 4 * MINUTE,
+  lookupMs: 8 * MINUTE,
+  churnPerHour: 0.4,
+  hostile: HOSTILE,
+})
+
+describe("a DHT of 400 nodes with 10 % loss, 40 % churn an hour, NATs and one node in eight hostile", () => {
+  let hundreds: Run
+  beforeAll(() => {
+    hundreds = run(HUNDREDS)
+  }, 60_000)
+
+  it("keeps the rules", () => {
+    expect(violations(hundreds)).toEqual([])
+    expect(hundreds.checkers.filter(({ looks }) => looks() === 0).map(({ name }) => name)).toEqual([])
+  })
+
+  it("finds what was announced, in 99 of 100 lookups", () => {
+    const { statistics, world } = hundreds
+    expect(statistics.lookups).toBeGreaterThan(400)
+    expect(Statistics.foundShare(statistics)).toBeGreaterThanOrEqual(0.99)
+    expect(world.users.announcedInVain).toBe(0)
+  })
+
+  it("does so in a few hops, soon", () => {
+    const { statistics } = hundreds
+    expect(Statistics.meanHops(statistics)).toBeLessThan(4)
+    expect(Statistics.percentile(statistics.foundMs, 0.5)).toBeLessThan(1_000)
+    expect(Statistics.percentile(statistics.queries, 0.99)).toBeLessThan(50)
+  })
+
+  it("costs little to be in", () => {
+    const { statistics: { idleMinutes, idleQueries } } = hundreds
+    expect(idleMinutes).toBeGreaterThan(200)
+    expect(idleQueries / idleMinutes).toBeLessThan(15)
+  })
+
+  it("had people come, go and come back", () => {
+    const { came, left, lost, returned, unheard } = hundreds.world.counters
+    for (const count of [came - HUNDREDS.nodes, left, returned, lost, unheard]) {
+      expect(count).toBeGreaterThan(10)
+    }
+  })
+})
+
+describe("a simulated DHT", () => {
+  const small = (seed: number): Scenario.Scenario =>
+    Scenario.make({
+      seed,
+      nodes: 40,
+      joinMs: MINUTE,
+      settleMs: MINUTE,
+      announceMs: MINUTE,
+      lookupMs: 4 * MINUTE,
+      churnPerHour: 4,
+      hostile: { ...HOSTILE, sybil: 0.05 },
+    })
+
+  it("is a function of its seed", () => {
+    const digest = (seed: number): string => World.digest(run(small(seed)).world)
+    expect(digest(1)).toBe(digest(1))
+    expect(digest(1)).not.toBe(digest(2))
+  })
+
+  it("is the same whoever looks", () => {
+    const alone = World.make(small(3))
+    World.run(alone)
+    expect(World.digest(alone)).toBe(World.digest(run(small(3)).world))
+  })
+
+  it("is the same on Node and on Deno", () => {
+    const url = (file: string) =>
+      JSON.stringify(new URL(`../../core/sim/dht/${file}.ts`, import.meta.url).href)
+    const program = `
+      const World = await import(${url("World")})
+      const world = World.make(${JSON.stringify(small(4))})
+      World.run(world)
+      console.log(World.digest(world))`
+    const deno = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url))
+    const output = execFileSync(deno, ["eval", "--ext=ts", program], { encoding: "utf8" })
+    expect(output.trim()).toBe(World.digest(run(small(4)).world))
+  })
+
+  it("grows hops with the logarithm of the nodes", { timeout: 60_000 }, () => {
+    const hops = [40, 160, 640].map((nodes) =>
+      Statistics.meanHops(
+        run(Scenario.make({
+          seed: 9,
+          nodes,
+          joinMs: 3 * MINUTE,
+          settleMs: 2 * MINUTE,
+          announceMs: MINUTE,
+          lookupMs: 3 * MINUTE,
+          hostile: Scenario.PEACE,
+        })).statistics,
+      )
+    )
+    // Four times the nodes are two bits more: a hop for each would be the longest way.
+    expect(hops[1]! - hops[0]!).toBeLessThan(2)
+    expect(hops[2]! - hops[1]!).toBeLessThan(2)
+    expect(hops[2]!).toBeGreaterThan(hops[0]!)
+  })
+})

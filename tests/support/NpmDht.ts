@@ -1,0 +1,102 @@
+/** A node of npm's bittorrent-dht as a process of its own, from `tests/peers`, whose packages `npm run peers` installs. */
+import { existsSync } from "node:fs"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+import type { Place } from "./Clients.ts"
+import * as Clients from "./Clients.ts"
+import * as Process from "./Process.ts"
+
+/** What one of its lines tells; which fields there are depends on `event`. */
+export interface Told {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+export interface NpmDht {
+  /** `host:port` over UDP. */
+  readonly address: string
+  /** The peers that it finds, as `host:port`, each once. */
+  readonly lookup: (infoHash: string) => Promise<ReadonlyArray<string>>
+  readonly announce: (infoHash: string, port: number) => Promise<void>
+  /** Keeps a text in the DHT; gives its target and how many nodes took it. With a `seed` of Ed25519 (hex) it is mutable. */
+  readonly put: (text: string, author?: Author) => Promise<{ readonly hash: string; readonly nodes: number }>
+  /** The text under a target, with its number if it is mutable; `null` where nobody has one. */
+  readonly get: (
+    target: string,
+    salt?: string,
+  ) => Promise<{ readonly value: string | null; readonly seq: number | null }>
+  /** How many nodes are in its table. */
+  readonly size: () => Promise<number>
+  readonly log: () => string
+  readonly stop: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export interface Author {
+  /** 32 bytes, hex. */
+  readonly seed: string
+  readonly seq: number
+  readonly salt?: string
+}
+
+const peers = (name: string): string => fileURLToPath(new URL(`../peers/${name}`, import.meta.url))
+
+/** Why it can't be started; `undefined` where it can. */
+export const missing = (): string | undefined =>
+  existsSync(peers("node_modules/bittorrent-dht"))
+    ? undefined
+    : "npm's bittorrent-dht is not installed (npm run peers)"
+
+/** Starts a node that enters the DHT by those of `bootstrap`. */
+export const start = async (
+  bootstrap: ReadonlyArray<string> = [],
+  { enter = [], host = "127.0.0.1" }: Place = {},
+): Promise<NpmDht> => {
+  // By its name: under Deno this process is not Node.
+  const node = "Deno" in globalThis ? "node" : process.execPath
+  const waiting: Array<(told: Told) => void> = []
+  const found: Array<string> = []
+  let rest = ""
+  const onStdout = (text: string): void => {
+    const lines = (rest + text).split("\n")
+    rest = lines.pop()!
+    for (const told of lines.map((line) => JSON.parse(line) as Told)) {
+      if (told.event === "peer") found.push(String(told["peer"]))
+      else if (told.event !== "warning" && told.event !== "listening") waiting.shift()?.(told)
+    }
+  }
+  const [program, ...args] = [...enter, node, peers("bittorrentDht.mjs"), host, ...bootstrap]
+  const child = Process.start(program!, args, { name: "bittorrent-dht", stdin: true, onStdout })
+  const [, port] = await Clients.whenReady(child, child.line(/"event":"listening","port":(\d+)/))
+
+  /** Asks; it answers one question at a time. */
+  const ask = async (question: Readonly<Record<string, unknown>>): Promise<Told> => {
+    const answer = new Promise<Told>((resolve) => waiting.push(resolve))
+    child.write(JSON.stringify(question))
+    const late = (): string => `no answer to ${JSON.stringify(question)}\n${Process.report(child)}`
+    const told = await Process.within(answer, 20_000, late)
+    if (told.event === "error") throw new Error(`bittorrent-dht: ${told["message"]}`)
+    return told
+  }
+  return {
+    address: `${host}:${port}`,
+    lookup: async (infoHash) => {
+      found.length = 0
+      await ask({ lookup: infoHash })
+      return [...new Set(found)]
+    },
+    announce: async (infoHash, port) => void await ask({ announce: infoHash, port }),
+    put: async (text, author) => {
+      const { hash, nodes } = await ask({ put: text, ...author })
+      return { hash: String(hash), nodes: Number(nodes) }
+    },
+    get: async (target, salt) => {
+      const { seq, value } = await ask({ get: target, salt })
+      return { value: value as string | null, seq: seq as number | null }
+    },
+    size: async () => Number((await ask({ size: true }))["nodes"]),
+    log: () => Process.report(child),
+    stop: child.stop,
+    [Symbol.asyncDispose]: child.stop,
+  }
+}
