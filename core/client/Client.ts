@@ -27,7 +27,8 @@ export interface Client {
 interface Machine {
   readonly local: Local
   readonly torrents: Map<TorrentId, Torrent.Torrent>
-  readonly torrentOf: Map<ConnId, TorrentId>
+  /** A torrent is the same object from its first step to its last. */
+  readonly torrentOf: Map<ConnId, Torrent.Torrent>
   /** Accepted connections that have not named their torrent yet. */
   readonly greeting: Greeting.Greeting
   /** When each torrent next wants a tick. */
@@ -88,6 +89,7 @@ export const nextWake = (client: Client): Millis => {
     Greeting.nextWake(machine.greeting),
     Throttle.nextTurnAt(throttle),
   )
+  if (paused.size === 0) return wake
   for (const id of paused.keys()) {
     wake = Math.min(wake, Throttle.downloadOpensAt(throttle, torrentOf(machine, id).buckets))
   }
@@ -118,8 +120,7 @@ const take = (machine: Machine, input: Input, out: Array<Command>): void => {
       return setTorrentLimits(machine, input)
     case "ConnRead":
       if (Greeting.isWaiting(machine.greeting, input.conn)) return greet(machine, input, out)
-      meter(machine, input.conn, input.bytes.length, out)
-      return toConnection(machine, input, out)
+      return read(machine, input, out)
     case "ConnOpened":
     case "ConnCongested":
     case "ConnDrained":
@@ -158,10 +159,23 @@ const greet = (
     out.push({ _tag: "Close", conn })
     return
   }
-  machine.torrentOf.set(conn, torrent.id)
+  machine.torrentOf.set(conn, torrent)
   const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
   settle(machine, next, commands, out)
-  meter(machine, conn, bytes.length, out)
+  meter(machine, torrent, conn, bytes.length, out)
+}
+
+/** By far the commonest input. */
+const read = (
+  machine: Machine,
+  input: Extract<Input, { readonly _tag: "ConnRead" }>,
+  out: Array<Command>,
+): void => {
+  // The shell may still report on a connection that we have just closed.
+  const torrent = machine.torrentOf.get(input.conn)
+  if (torrent === undefined) return
+  meter(machine, torrent, input.conn, input.bytes.length, out)
+  stepTorrent(machine, torrent, input, out)
 }
 
 const torrentByHash = (machine: Machine, infoHash: Bytes.Bytes): Torrent.Torrent | undefined => {
@@ -211,14 +225,21 @@ const toConnection = (
   input: TorrentStep & { readonly conn: ConnId },
   out: Array<Command>,
 ): void => {
-  // The shell may still report on a connection that we have just closed.
-  const id = machine.torrentOf.get(input.conn)
-  if (id !== undefined) toTorrent(machine, id, input, out)
+  const torrent = machine.torrentOf.get(input.conn)
+  if (torrent !== undefined) stepTorrent(machine, torrent, input, out)
 }
 
 const toTorrent = (machine: Machine, id: TorrentId, input: TorrentStep, out: Array<Command>): void => {
   const torrent = machine.torrents.get(id)
-  if (torrent === undefined) return
+  if (torrent !== undefined) stepTorrent(machine, torrent, input, out)
+}
+
+const stepTorrent = (
+  machine: Machine,
+  torrent: Torrent.Torrent,
+  input: TorrentStep,
+  out: Array<Command>,
+): void => {
   const [next, commands] = Torrent.step(torrent, input)
   settle(machine, next, commands, out)
 }
@@ -231,27 +252,30 @@ const settle = (
   out: Array<Command>,
 ): void => {
   for (const command of commands) {
-    if (command._tag === "Dial") machine.torrentOf.set(command.conn, command.torrent)
+    if (command._tag === "Dial") machine.torrentOf.set(command.conn, torrent)
     else if (command._tag === "Close") forget(machine, command.conn)
     out.push(command)
   }
-  machine.torrents.set(torrent.id, torrent)
-  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent))
 }
 
 /** There is room for another connection, or none any more: every torrent may want to act at another time now. */
 const rearm = (machine: Machine): void => {
-  for (const torrent of machine.torrents.values()) {
-    Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
-  }
+  for (const torrent of machine.torrents.values()) rearmTorrent(machine, torrent)
+}
+
+/** A torrent may want to act at another time than its own last step said. */
+const rearmTorrent = (machine: Machine, torrent: Torrent.Torrent): void => {
+  Torrent.rearm(torrent, machine.now)
+  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent))
 }
 
 const forget = (machine: Machine, conn: ConnId): void => {
-  const id = machine.torrentOf.get(conn)
-  if (id === undefined) return
+  const torrent = machine.torrentOf.get(conn)
+  if (torrent === undefined) return
   machine.torrentOf.delete(conn)
-  const conns = machine.paused.get(id)
-  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(id)
+  const conns = machine.paused.get(torrent.id)
+  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(torrent.id)
 }
 
 /** What is waiting for the old limits is looked at again by {@link runDue}, at the end of this step. */
@@ -272,16 +296,22 @@ const setTorrentLimits = (
   if (torrent === undefined) return
   TokenBucket.setRate(torrent.buckets.download, input.now, input.downloadRateBytesPerSec)
   TokenBucket.setRate(torrent.buckets.upload, input.now, input.uploadRateBytesPerSec)
-  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  rearmTorrent(machine, torrent)
   if (torrent.serving.size > 0) machine.throttle.uploadQueue.add(torrent.id)
 }
 
 /** Counts everything that comes in, protocol overhead included; a connection that overdraws a limit waits. */
-const meter = (machine: Machine, conn: ConnId, bytes: number, out: Array<Command>): void => {
+const meter = (
+  machine: Machine,
+  torrent: Torrent.Torrent,
+  conn: ConnId,
+  bytes: number,
+  out: Array<Command>,
+): void => {
   const { now, paused, throttle } = machine
-  const torrent = machine.torrents.get(machine.torrentOf.get(conn) ?? NO_TORRENT)
-  const peer = torrent?.peers.get(conn)
-  if (torrent === undefined || peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
+  if (!Throttle.isDownloadLimited(throttle, torrent.buckets)) return
+  const peer = torrent.peers.get(conn)
+  if (peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
   if (!Throttle.takeDownload(throttle, torrent.buckets, now, bytes)) return
   const conns = paused.get(torrent.id) ?? new Set()
   if (conns.has(conn)) return
@@ -289,9 +319,6 @@ const meter = (machine: Machine, conn: ConnId, bytes: number, out: Array<Command
   Torrent.setPaused(torrent, conn, true, now)
   out.push({ _tag: "PauseReads", conn })
 }
-
-/** No torrent has this number: the shell counts from 1. */
-const NO_TORRENT: TorrentId = -1
 
 /** Ticks each torrent that is due, once: whatever it says of its next wake-up, a step ends. */
 const runDue = (machine: Machine, out: Array<Command>): void => {
@@ -317,6 +344,7 @@ const takeTurns = (machine: Machine, out: Array<Command>): void => {
 }
 
 const resumeReads = (machine: Machine, out: Array<Command>): void => {
+  if (machine.paused.size === 0) return
   for (const [id, conns] of machine.paused) {
     const torrent = torrentOf(machine, id)
     if (Throttle.downloadOpensAt(machine.throttle, torrent.buckets) > machine.now) continue
@@ -325,7 +353,7 @@ const resumeReads = (machine: Machine, out: Array<Command>): void => {
       Torrent.setPaused(torrent, conn, false, machine.now)
       out.push({ _tag: "ResumeReads", conn })
     }
-    Deadlines.set(machine.wakes, id, Torrent.nextWake(torrent, machine.now))
+    rearmTorrent(machine, torrent)
   }
 }
 

@@ -3,12 +3,14 @@ import * as Address from "../base/Address.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
+import * as Choking from "./Choking.ts"
 import type { ConnId } from "./Input.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as SmartBan from "./SmartBan.ts"
 import * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
+import * as Turn from "./Turn.ts"
 
 /** Who may name peers of a private torrent (BEP 27). */
 const PRIVATE_SOURCES: ReadonlySet<Candidates.Source> = new Set(["tracker", "user", "incoming"])
@@ -35,8 +37,9 @@ export const gone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, 
   torrent.local.load.connections--
   if (torrent.superSeed !== undefined) SuperSeed.left(torrent.superSeed, peer.conn)
   torrent.serving.delete(peer.conn)
-  if (!peer.amChoking) torrent.choking.hasNews = true
-  turn.touched.delete(peer)
+  Choking.left(torrent, peer)
+  Turn.forget(turn, peer)
+  turn.isNews = true
   Deadlines.remove(torrent.timers, peer.conn)
   if (peer.phase === "dialling") {
     torrent.halfOpen--

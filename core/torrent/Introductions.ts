@@ -10,10 +10,12 @@ import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
 import * as Duplicates from "./Duplicates.ts"
+import * as Haves from "./Haves.ts"
 import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
+import * as Turn from "./Turn.ts"
 
 /** What we say that we speak, in the handshake's reserved bytes. */
 const FEATURES = { fast: true, extended: true, dht: false }
@@ -28,7 +30,7 @@ export const greet = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn)
     peerId: torrent.local.peerId,
     features: FEATURES,
   })
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** The peer's handshake is here. Returns the rule that it breaks, if it does; a peer that we have already is closed. */
@@ -54,7 +56,7 @@ export const greeted = (
   if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
   Deadlines.set(torrent.timers, peer.conn, Peer.nextWake(peer))
   introduce(torrent, peer, handshake.features.extended)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
   turn.out.push({
     _tag: "Emit",
     torrent: torrent.id,
@@ -118,6 +120,7 @@ export const learnPort = (
 
 /** What we have, as the first message (BEP 3, BEP 6), and what we can do (BEP 10). */
 const introduce = (torrent: State.Torrent, peer: Peer.Peer, extended: boolean): void => {
+  Haves.toldAll(torrent, peer)
   const saysNothing = torrent.superSeed !== undefined || Bitfield.isEmpty(torrent.have)
   if (peer.supportsFast && saysNothing) Encoder.haveNone(peer.encoder)
   else if (peer.supportsFast && Bitfield.isFull(torrent.have)) Encoder.haveAll(peer.encoder)
@@ -143,6 +146,6 @@ export const tellUploadOnly = (torrent: State.Torrent, turn: State.Turn): void =
   for (const peer of Peer.ready(torrent.peers)) {
     if (peer.uploadOnlyId === 0) continue
     Encoder.extended(peer.encoder, peer.uploadOnlyId, UploadOnly.encode(true))
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
 }
