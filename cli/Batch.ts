@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as State from "../core/torrent/State.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import type { DhtOptions } from "../shell/Dht.ts"
 import {
   Session,
   type SessionOptions,
@@ -49,6 +50,14 @@ export const sessionOptions = (
   isPexEnabled: options.noPex !== true,
   isLsdEnabled: options.noLsd !== true,
 })
+
+/** The DHT node of a session that stays; its table is kept with what else programs keep between runs. */
+export const dhtOptions = (
+  { bootstrap = [] }: Partial<Options.Values<typeof Options.discovery>>,
+): DhtOptions => {
+  const folder = Process.stateFolder()
+  return { bootstrap, stateFile: folder === undefined ? undefined : `${folder}/dht.dat`, isReadOnly: false }
+}
 
 /** What a torrent is called before and after its metadata is there. */
 export type Subject = Pick<Metainfo, "infoHash" | "name">

@@ -81,16 +81,24 @@ export const lines = (
 
 /** A run of one seed with one choker or picker, as the options and the file ask for it. */
 export type PlayWith<E, R> = (
-  changes: Pick<Partial<SimulateOptions>, "seed" | "choker" | "picker">,
+  changes: Pick<Partial<SimulateOptions>, "seed" | Comparison["what"]>,
 ) => Effect.Effect<Play.Outcome, E, R>
+
+/** What is compared, for people and for scripts. */
+const WHAT: Readonly<Record<Comparison["what"], string>> = {
+  choker: "choker",
+  seedingChoker: "seeding-choker",
+  picker: "picker",
+}
 
 /** Plays `runs` seeds, from `seed` on, each with both, and tells what differs. */
 export const run = <E, R>(comparison: Comparison, runs: number, seed: number, play: PlayWith<E, R>) =>
   Effect.gen(function* () {
     const output = yield* Output
     const [a, b] = comparison.names
-    yield* output.event("started", { seed, runs, what: comparison.what, a, b })
-    yield* output.result(`${Text.count(runs, "seed")} from ${seed} on, each with ${a} and with ${b}`)
+    const what = WHAT[comparison.what]
+    yield* output.event("started", { seed, runs, what, a, b })
+    yield* output.result(`${Text.count(runs, "seed")} from ${seed} on, each with ${what} ${a} and with ${b}`)
     const outcomes: Array<Play.Outcome> = []
     const pairs: Array<readonly [Statistics.Summary, Statistics.Summary]> = []
     for (let i = 0; i < runs; i++) {
@@ -110,7 +118,7 @@ export const run = <E, R>(comparison: Comparison, runs: number, seed: number, pl
     yield* output.event("complete", {
       seed,
       runs,
-      what: comparison.what,
+      what,
       a,
       b,
       virtualSeconds: Math.round(total(({ virtualMs }) => virtualMs)) / 1_000,

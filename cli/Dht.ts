@@ -1,17 +1,7 @@
-/** `shoal dht`: asks the DHT something, or tells it something, as a visitor that leaves again. */
-import * as Effect from "effect/Effect"
-import type * as Address from "../core/base/Address.ts"
-import { Dht, type DhtNode } from "../shell/Dht.ts"
+/** `shoal dht`: what it takes. */
 import type { Spec } from "./Command.ts"
-import { announce, lookup, sample } from "./DhtPeers.ts"
-import { get, put } from "./DhtItem.ts"
-import { Failure, UsageError } from "./Exit.ts"
 import * as Options from "./Options.ts"
 import * as Value from "./Value.ts"
-
-const VERBS = { lookup, announce, sample, get, put } as const
-
-type Verb = keyof typeof VERBS
 
 export const spec = {
   name: "dht",
@@ -62,48 +52,3 @@ export const spec = {
 } satisfies Spec
 
 export type DhtOptions = Options.Values<typeof spec.flags>
-
-/** A verb's words after it. */
-export interface Visit {
-  readonly node: DhtNode
-  readonly options: DhtOptions
-  readonly argument: string | undefined
-}
-
-/** What is wrong with the words, before anything is asked. */
-const wrong = (verb: string | undefined, rest: ReadonlyArray<string>, options: DhtOptions) => {
-  if (verb === undefined || !(verb in VERBS)) {
-    return `unknown verb '${verb}'; expected one of ${Object.keys(VERBS).join(", ")}`
-  }
-  if (rest.length > 1) return `dht ${verb} takes one argument, not ${rest.length}`
-  const isOptional = verb === "sample" || (verb === "get" && options.publicKey !== undefined)
-  if (rest.length === 0 && !isOptional) return `dht ${verb} needs an argument`
-  if (rest.length === 1 && verb === "get" && options.publicKey !== undefined) {
-    return "dht get takes a TARGET or --public-key, not both"
-  }
-  return undefined
-}
-
-/** Runs a verb with a node of its own, for as long as that takes. */
-export const run = (options: DhtOptions, [verb, ...rest]: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const message = wrong(verb, rest, options)
-    if (message !== undefined) return yield* new UsageError({ message, command: "dht" })
-    const dht = yield* Dht
-    const node = yield* dht.open({ host: options.bind, port: options.port })
-    if (node === undefined) return yield* new Failure({ reason: "no-dht", message: "there is no DHT" })
-    yield* VERBS[verb as Verb]({ node, options, argument: rest[0] }).pipe(Effect.timeoutFail({
-      duration: options.timeout,
-      onTimeout: () =>
-        new Failure({
-          reason: "timeout",
-          message: `the DHT took longer than ${options.timeout / 1_000} s; --timeout gives it more`,
-        }),
-    }))
-  }).pipe(Effect.scoped)
-
-/** Where a visitor begins: the nodes that were named, or those that everybody knows. */
-export const bootstrapOf = (
-  named: ReadonlyArray<Address.Address>,
-  routers: ReadonlyArray<Address.Address>,
-): ReadonlyArray<Address.Address> => named.length > 0 ? named : routers

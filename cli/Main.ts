@@ -14,6 +14,7 @@ import * as Batch from "./Batch.ts"
 import * as Create from "./Create.ts"
 import * as Demo from "./Demo.ts"
 import * as Detach from "./Detach.ts"
+import * as Dht from "./Dht.ts"
 import * as Dispatch from "./Dispatch.ts"
 import * as Download from "./Download.ts"
 import * as Exit from "./Exit.ts"
@@ -44,7 +45,9 @@ const machine = Layer.unwrapEffect(
 )
 
 const session = (options: Parameters<typeof Batch.sessionOptions>[0]) =>
-  Layer.unwrapEffect(Effect.map(live, (Live) => Live.layer(Batch.sessionOptions(options))))
+  Layer.unwrapEffect(
+    Effect.map(live, (Live) => Live.layer(Batch.sessionOptions(options), Batch.dhtOptions(options))),
+  )
 
 /** Runs a command that can go on in the background: there, if it is to and has not been put there yet. */
 const detachable = <A, E, R>(isDetached: boolean, run: Effect.Effect<A, E, R>) =>
@@ -113,6 +116,14 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
     Effect.flatMap(
       Effect.promise(() => import("./SimulateRun.ts")),
       (SimulateRun) => SimulateRun.run(options, scenario),
+    )),
+  Dispatch.entry(Dht.spec, (options, words) =>
+    Effect.flatMap(
+      Effect.all([live, Effect.promise(() => import("./DhtRun.ts"))]),
+      ([Live, DhtRun]) => {
+        const visit = { bootstrap: options.bootstrap, stateFile: undefined, isReadOnly: true }
+        return Effect.provide(DhtRun.run(options, words), Live.dht(visit))
+      },
     )),
   Dispatch.entry(Tracker.spec, (options) =>
     Effect.provide(

@@ -225,6 +225,7 @@ export const network = {
 
 /** Where peers may be found besides trackers. */
 export const discovery = {
+  bootstrap,
   noDht: flag("no-dht", "do not look for peers in the DHT"),
   noPex: flag("no-pex", "do not exchange addresses of peers with other peers"),
   noLsd: flag("no-lsd", "do not look for peers on the local network"),

@@ -43,6 +43,7 @@ export const spec = {
     trackerHere: Options.flag("tracker-here", "run a tracker, too, and name it in the torrent"),
     ...Create.flags,
     ...Options.seeding,
+    ...Options.discovery,
   },
   example: "shoal share ~/holiday --tracker-here",
   interrupted: "stopped; the same command goes on",

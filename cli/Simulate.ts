@@ -9,23 +9,33 @@ import * as Value from "./Value.ts"
 const CHOKERS = Object.keys(policies) as ReadonlyArray<PolicyName>
 const PICKERS = Object.keys(orders) as ReadonlyArray<Strategy>
 
-/** Two ways to do one thing, for the same swarms. */
+/** Two ways to do one thing, for the same swarms; `what` is the option that names it. */
 export type Comparison =
-  | { readonly what: "choker"; readonly names: readonly [PolicyName, PolicyName] }
+  | { readonly what: "choker" | "seedingChoker"; readonly names: readonly [PolicyName, PolicyName] }
   | { readonly what: "picker"; readonly names: readonly [Strategy, Strategy] }
 
-/** Two chokers or two pickers, `tit-for-tat,round-robin`. */
+/**
+ * Two chokers or two pickers, `tit-for-tat,round-robin`. Before a colon stands which: `leeching:` and `seeding:` chokers,
+ * where leeching is what is meant without, or `picker:`, which the names tell already.
+ */
 export const comparison: Value.Parser<Comparison> = (text) => {
-  const given = text.split(",").map((part) => part.trim().toLowerCase())
+  const [, kind, names = ""] = /^\s*(?:(leeching|seeding|picker)\s*:)?([^:]*)$/i.exec(text) ?? []
+  const what = kind?.toLowerCase()
+  const given = names.split(",").map((part) => part.trim().toLowerCase())
   const pick = <A extends string>(known: ReadonlyArray<A>): readonly [A, A] | undefined => {
     const [a, b, ...rest] = given.map((name) => known.find((one) => one === name))
     return a !== undefined && b !== undefined && a !== b && rest.length === 0 ? [a, b] : undefined
   }
-  const chokers = pick(CHOKERS)
-  if (chokers !== undefined) return ok({ what: "choker", names: chokers })
-  const pickers = pick(PICKERS)
+  const chokers = what === "picker" ? undefined : pick(CHOKERS)
+  if (chokers !== undefined) {
+    return ok({ what: what === "seeding" ? "seedingChoker" : "choker", names: chokers })
+  }
+  const pickers = what === undefined || what === "picker" ? pick(PICKERS) : undefined
   if (pickers !== undefined) return ok({ what: "picker", names: pickers })
-  return err(`expected two of ${CHOKERS.join(", ")}, or two of ${PICKERS.join(", ")}, with a comma between`)
+  return err(
+    `expected two of ${CHOKERS.join(", ")}, or two of ${PICKERS.join(", ")}, with a comma between; ` +
+      "seeding: in front for the chokers of those that have everything",
+  )
 }
 
 const count = (name: string, low: number, description: string) =>
@@ -69,6 +79,13 @@ export const spec = {
       undefined,
       `who leechers let download: ${CHOKERS.join(", ")}`,
     ),
+    seedingChoker: Options.value(
+      "seeding-choker",
+      "NAME",
+      Value.oneOf(...CHOKERS),
+      undefined,
+      "who those let download that have everything: the same names",
+    ),
     picker: Options.value(
       "picker",
       "NAME",
@@ -103,7 +120,7 @@ export const spec = {
       "A,B",
       comparison,
       undefined,
-      "run each seed with two chokers or two pickers, and say what difference it makes",
+      "run each seed with two chokers, seeding chokers (seeding:A,B) or pickers, and say what difference it makes",
     ),
     runs: Options.value("runs", "N", Value.integer(2, 1_000), 10, "how many seeds --compare takes"),
     printScenario: Options.flag(

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Observer } from "../core/sim/Observer.ts"
 import type { Scenario } from "../core/sim/Scenario.ts"
-import * as Checkers from "../core/sim/check/Checker.ts"
+import * as Checkers from "../core/sim/check/All.ts"
 import * as Statistics from "../core/sim/scenario/Statistics.ts"
 import * as Tail from "../core/sim/scenario/Tail.ts"
 import * as World from "../core/sim/World.ts"
@@ -19,6 +19,8 @@ export interface Outcome {
   readonly digest: string
   readonly summary: Statistics.Summary
   readonly violations: ReadonlyArray<Checkers.Violation>
+  /** Nodes that were watched closely, of so many that might have been. */
+  readonly watched: { readonly count: number; readonly of: number } | undefined
   /** What happened last before the first rule was broken. */
   readonly tail: ReadonlyArray<string>
   readonly virtualMs: number
@@ -47,19 +49,19 @@ export interface Company {
   /** Others who want to watch. */
   readonly watchers?: ReadonlyArray<Observer>
   /** Who looks for broken rules, if not every checker there is. */
-  readonly checkers?: ReadonlyArray<Checkers.Checker>
+  readonly panel?: Checkers.Panel
 }
 
 /** Runs a scenario to its end, drawing progress; fails only if the core itself breaks, and says how to see it again. */
 export const play = (
   scenario: Scenario,
   replay: string,
-  { watchers = [], checkers = Checkers.all(scenario) }: Company = {},
+  { panel = Checkers.all(scenario), watchers = [] }: Company = {},
 ): Effect.Effect<Outcome, Failure, Output> =>
   Effect.gen(function* () {
     const output = yield* Output
     const statistics = Statistics.make(scenario)
-    const tail = Tail.make(TAIL_LENGTH, () => checkers.some(({ violations }) => violations.length > 0))
+    const tail = Tail.make(TAIL_LENGTH, () => panel.count() > 0)
     const attempt = <A>(act: () => A) =>
       Effect.try({
         try: act,
@@ -76,7 +78,7 @@ export const play = (
     const observers = [
       statistics.observer,
       ...watchers,
-      ...checkers.map(({ observer }) => observer),
+      panel.observer,
       // After the checkers: what they complained about is still taken in.
       tail.observer,
     ]
@@ -109,7 +111,8 @@ export const play = (
       scenario,
       digest: World.digest(world),
       summary: statistics.summary(),
-      violations: checkers.flatMap(({ violations }) => violations),
+      violations: panel.violations(),
+      watched: panel.sample && { count: panel.sample.watched.size, of: panel.sample.of },
       tail: tail.lines(),
       virtualMs: now,
       realMs: Process.monotonicMs() - startedMs,

@@ -62,6 +62,7 @@ export const scenarioOf = (
       pieceBytes: options.pieceSize,
       payload: options.payload,
       choker: options.choker,
+      seedingChoker: options.seedingChoker,
       strategy: options.picker,
       // A switch that is off says nothing about what the file has.
       superSeed: options.superSeed || undefined,

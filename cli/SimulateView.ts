@@ -77,7 +77,7 @@ export const startedFields = (scenario: Scenario): Fields => ({
 
 /** What came out, in a few lines. */
 export const summary = (outcome: Outcome): ReadonlyArray<string> => {
-  const { deliveries, digest, peakMemoryBytes, realMs, virtualMs } = outcome
+  const { deliveries, digest, events, peakMemoryBytes, realMs, virtualMs, watched } = outcome
   const { completed, completion, fairness, firstCopyCost, peers, seederCopies } = outcome.summary
   const firstCopy = Number.isFinite(firstCopyCost)
     ? `, ${decimals(firstCopyCost, 2)} until every piece was elsewhere`
@@ -91,14 +91,21 @@ export const summary = (outcome: Outcome): ReadonlyArray<string> => {
     `seeders     gave ${decimals(seederCopies, 2)} copies${firstCopy}`,
     `fairness    ${decimals(fairness, 3)} among honest leechers, 1 if each gave as much as it took`,
     ...classTable(outcome.summary.classes),
-    `run         ${grouped(deliveries)} deliveries in ${Text.duration(realMs)}: ` +
-    `${grouped(perSecond(deliveries, realMs))}/s, ${
+    `run         ${Text.duration(virtualMs)} of virtual time in ${Text.duration(realMs)}, ${
       decimals(virtualMs / Math.max(1, realMs), 1)
-    } times as fast as life, ` +
-    `${Text.bytes(peakMemoryBytes)} at most`,
+    } times as fast as life; ${Text.bytes(peakMemoryBytes)} at most`,
+    `            ${grouped(deliveries)} deliveries, ${grouped(perSecond(deliveries, realMs))}/s; ` +
+    `${grouped(events)} events, ${grouped(perSecond(events, realMs))}/s`,
+    ...(watched === undefined ? [] : [`checked     ${checked(watched)}`]),
     `digest      ${digest}`,
   ]
 }
+
+/** Every message of a watched node is read; of the others it is bytes, pieces and completions that are looked at. */
+const checked = ({ count, of }: NonNullable<Outcome["watched"]>): string =>
+  count === of
+    ? `every message of all ${grouped(of)} clients`
+    : `every message of ${grouped(count)} of ${grouped(of)} clients, the bytes and pieces of all`
 
 const HEADS = ["class", "nodes", "complete", "median", "p95", "up", "down", "ratio"]
 
@@ -130,8 +137,18 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
 
 /** The last line of `--json`. */
 export const completeFields = (outcome: Outcome) => {
-  const { deliveries, digest, events, peakMemoryBytes, realMs, replay, scenario, violations, virtualMs } =
-    outcome
+  const {
+    deliveries,
+    digest,
+    events,
+    peakMemoryBytes,
+    realMs,
+    replay,
+    scenario,
+    violations,
+    virtualMs,
+    watched,
+  } = outcome
   const { classes, completed, completion, fairness, firstCopyCost, peers, seederCopies } = outcome.summary
   return {
     seed: scenario.seed,
@@ -145,6 +162,9 @@ export const completeFields = (outcome: Outcome) => {
     peakMemoryBytes,
     violations: violations.length,
     events,
+    eventsPerSecond: perSecond(events, realMs),
+    clients: watched?.of,
+    clientsWatched: watched?.count,
     completionSeconds: spread(completion),
     seederCopies: finite(seederCopies),
     firstCopyCost: finite(firstCopyCost),

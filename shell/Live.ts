@@ -1,14 +1,19 @@
 /** Where the live layers are put together: sockets, files, worker threads and HTTP of the runtime. */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Layer from "effect/Layer"
 import type { BlockStore } from "./BlockStore.ts"
+import * as Dht from "./Dht.ts"
 import type { Hasher } from "./Hasher.ts"
 import * as NodeBlockStore from "./node/NodeBlockStore.ts"
 import * as NodeDatagram from "./node/NodeDatagram.ts"
 import * as NodeHasher from "./node/NodeHasher.ts"
+import * as NodeMulticast from "./node/NodeMulticast.ts"
 import * as NodeResumeStore from "./node/NodeResumeStore.ts"
+import * as NodeSignatures from "./node/NodeSignatures.ts"
 import * as NodeTransport from "./node/NodeTransport.ts"
 import type { ResumeStore } from "./ResumeStore.ts"
 import * as Session from "./Session.ts"
+import type { Signatures } from "./Signatures.ts"
 import * as TrackerClient from "./TrackerClient.ts"
 import * as TrackerClientHttp from "./TrackerClientHttp.ts"
 import * as TrackerClientUdp from "./TrackerClientUdp.ts"
@@ -29,8 +34,21 @@ export const ports: Layer.Layer<Transport | BlockStore | Hasher | ResumeStore> =
   NodeResumeStore.layer,
 )
 
+/** A DHT node on UDP; without `bootstrap` it begins at the nodes that everybody knows. */
+export const dht = (
+  { bootstrap, ...options }: Dht.DhtOptions,
+): Layer.Layer<Dht.Dht | Signatures, never, FileSystem.FileSystem> =>
+  Layer.provideMerge(
+    Dht.layer({ ...options, bootstrap: bootstrap.length === 0 ? Dht.ROUTERS : bootstrap }),
+    Layer.merge(NodeDatagram.layer, NodeSignatures.layer),
+  )
+
 /** A live session. */
 export const layer = (
   options: Session.SessionOptions,
-): Layer.Layer<Session.Session, Session.SessionError> =>
-  Layer.provide(Session.layer(options), Layer.merge(ports, trackers(options.bind)))
+  dhtOptions: Dht.DhtOptions,
+): Layer.Layer<Session.Session, Session.SessionError, FileSystem.FileSystem> =>
+  Layer.provide(
+    Session.layer(options),
+    Layer.mergeAll(ports, trackers(options.bind), NodeMulticast.layer, dht(dhtOptions)),
+  )

@@ -15,6 +15,7 @@ import * as Bitfield from "../core/torrent/Bitfield.ts"
 import { BlockStore } from "./BlockStore.ts"
 import * as Check from "./Check.ts"
 import * as Creation from "./Creation.ts"
+import * as Engine from "./Engine.ts"
 import * as Layout from "./Layout.ts"
 import * as Session from "./Session.ts"
 import { TrackerHost } from "./TrackerHost.ts"
@@ -108,7 +109,7 @@ const startTracker = Effect.gen(function* () {
 
 const join = (metainfo: Metainfo, index: number, directory: string, uploadRateBytesPerSec: number) =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(Session.layer({
+    const session = Session.layer({
       listen: { host: HOST, port: 0, isFallbackAllowed: false },
       bind: HOST,
       maxPeers: 50,
@@ -117,9 +118,10 @@ const join = (metainfo: Metainfo, index: number, directory: string, uploadRateBy
       maxUploadRateBytesPerSec: uploadRateBytesPerSec,
       isLanExempt: false,
       uploadSlots: { _tag: "Fixed", slots: 4 },
-    }))
-    const session = Context.get(context, Session.Session)
-    const handle = yield* session.add({
+    })
+    const context = yield* Layer.build(Layer.provide(session, Engine.layerTrackersOnly))
+    const { add, listening } = Context.get(context, Session.Session)
+    const handle = yield* add({
       metainfo,
       mode: index === 0 ? "seed" : "download",
       directory,
@@ -131,8 +133,8 @@ const join = (metainfo: Metainfo, index: number, directory: string, uploadRateBy
       maxDownloadRateBytesPerSec: 0,
       maxUploadRateBytesPerSec: 0,
     })
-    assert(session.listening !== undefined, "a session that was to listen listens")
-    const member: Member = { index, directory, port: session.listening.port, handle }
+    assert(listening !== undefined, "a session that was to listen listens")
+    const member: Member = { index, directory, port: listening.port, handle }
     return member
   })
 

@@ -63,9 +63,17 @@ const EXPIRE_EVERY_MS: Millis = 10 * SECOND
 /** Between two goes of forgetting as many peers as the core does at once, for those who wait for an answer. */
 const EXPIRE_PAUSE_MS: Millis = 10
 
+export interface MemoryOptions {
+  readonly limits?: Partial<Limits>
+  /** So many bytes that nobody can guess, asked for when the layer is built; a simulated world has its own. */
+  readonly randomBytes?: (count: number) => Bytes
+}
+
+const unguessable = (count: number): Bytes => crypto.getRandomValues(new Uint8Array(count))
+
 /** A store in this process: an announce is answered before `announce` returns. Empty each time the layer is built. */
 export const layerMemory = (
-  options: { readonly limits?: Partial<Limits> } = {},
+  { randomBytes = unguessable, ...options }: MemoryOptions = {},
 ): Layer.Layer<PeerStore> =>
   Layer.scoped(
     PeerStore,
@@ -74,8 +82,8 @@ export const layerMemory = (
       const now = (): Millis => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
       const server = Server.make({
         now: now(),
-        seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
-        secret: crypto.getRandomValues(new Uint8Array(8)),
+        seed: new DataView(randomBytes(4).slice().buffer).getUint32(0),
+        secret: randomBytes(8),
         ...options,
       })
 

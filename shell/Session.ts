@@ -222,7 +222,9 @@ const openDht = (host: string | undefined, port: number) =>
 
 /** Who cannot be connected to has nothing to announce. */
 const neighboursOf = (options: SessionOptions, port: number | undefined) =>
-  options.isLsdEnabled === true && port !== undefined ? LocalDiscovery.make({ port }) : Effect.succeed(undefined)
+  options.isLsdEnabled === true && port !== undefined
+    ? LocalDiscovery.make({ port })
+    : Effect.succeed(undefined)
 
 const setLimits = (
   driver: Driver.Driver,

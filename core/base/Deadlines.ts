@@ -39,6 +39,7 @@ export const set = (deadlines: Deadlines, key: number, at: Millis): void => {
   if (at === NEVER) return remove(deadlines, key)
   const known = deadlines.slots.get(key)
   const slot = known ?? deadlines.keys.length
+  if (known !== undefined && deadlines.ats[slot] === at) return
   const earlier = known === undefined || at < deadlines.ats[slot]!
   place(deadlines, slot, key, at)
   if (earlier) rise(deadlines, slot)

@@ -13,10 +13,13 @@ const SLOT_MS: Millis = WINDOW_MS / SLOTS
 /** An average over less than this would make one early block look like a torrent of them. */
 const MIN_SPAN_MS: Millis = SECOND
 
+/** Of all through whom nothing has gone yet, which is most connections of a swarm. */
+const NO_RING = new Float64Array(0)
+
 /** Mutable, one owner. */
 export interface Rate {
   /** Bytes by slot of time; the slot `tick % SLOTS` is being filled, the others hold the SLOTS - 1 before it. */
-  readonly ring: Float64Array
+  ring: Float64Array
   /** Number of the newest slot, counted from time 0. */
   tick: number
   readonly startedAt: Millis
@@ -25,7 +28,7 @@ export interface Rate {
 }
 
 export const make = (now: Millis): Rate => ({
-  ring: new Float64Array(SLOTS),
+  ring: NO_RING,
   tick: tickOf(now),
   startedAt: now,
   totalBytes: 0,
@@ -34,6 +37,7 @@ export const make = (now: Millis): Rate => ({
 /** Counts bytes that were transferred at `now`. */
 export const add = (rate: Rate, now: Millis, bytes: number): void => {
   const tick = tickOf(now)
+  if (rate.ring.length === 0) rate.ring = new Float64Array(SLOTS)
   if (tick > rate.tick) {
     const stale = Math.min(SLOTS, tick - rate.tick)
     for (let i = 0; i < stale; i++) rate.ring[slotOf(tick - i)] = 0
@@ -45,6 +49,7 @@ export const add = (rate: Rate, now: Millis, bytes: number): void => {
 
 /** The average over the last five seconds, or since `make` if that is less; 0 after as long without bytes. */
 export const bytesPerSec = (rate: Rate, now: Millis): number => {
+  if (rate.totalBytes === 0) return 0
   const tick = Math.max(tickOf(now), rate.tick)
   let bytes = 0
   for (let t = rate.tick; t > tick - SLOTS && t > rate.tick - SLOTS; t--) bytes += rate.ring[slotOf(t)]!

@@ -41,6 +41,7 @@ export const make = (local: Identity, now: Millis): Client => ({
     torrents: new Map(),
     fetchings: new Map(),
     torrentOf: new Map(),
+    fetchingOf: new Map(),
     wakes: Deadlines.make(),
     throttle: Throttle.make(now),
     paused: new Map(),
@@ -79,6 +80,7 @@ export const nextWake = (client: Client): Millis => {
     Greeting.nextWake(machine.greeting),
     Throttle.nextTurnAt(throttle),
   )
+  if (paused.size === 0) return wake
   for (const id of paused.keys()) {
     wake = Math.min(wake, Throttle.downloadOpensAt(throttle, torrentOf(machine, id).buckets))
   }
@@ -114,8 +116,7 @@ const take = (machine: Machine.Machine, input: Input, out: Array<Command>): void
       return setTorrentLimits(machine, input)
     case "ConnRead":
       if (Greeting.isWaiting(machine.greeting, input.conn)) return greet(machine, input, out)
-      meter(machine, input.conn, input.bytes.length, out)
-      return toConnection(machine, input, out)
+      return read(machine, input, out)
     case "ConnOpened":
     case "ConnCongested":
     case "ConnDrained":
@@ -155,10 +156,10 @@ const greet = (
   }
   const torrent = torrentByHash(machine, said.infoHash)
   if (torrent !== undefined) {
-    machine.torrentOf.set(conn, torrent.id)
+    machine.torrentOf.set(conn, torrent)
     const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
     Machine.settle(machine, next, commands, out)
-    meter(machine, conn, bytes.length, out)
+    meter(machine, torrent, conn, bytes.length, out)
     return
   }
   const fetching = Magnets.byHash(machine, said.infoHash)
@@ -166,9 +167,21 @@ const greet = (
     out.push({ _tag: "Close", conn })
     return
   }
-  machine.torrentOf.set(conn, fetching.id)
+  machine.fetchingOf.set(conn, fetching)
   const [next, commands] = Fetching.accept(fetching, conn, said.address, said.bytes, now)
   Machine.settleFetching(machine, next, commands, out)
+}
+
+/** By far the commonest input. */
+const read = (
+  machine: Machine.Machine,
+  input: Extract<Input, { readonly _tag: "ConnRead" }>,
+  out: Array<Command>,
+): void => {
+  const torrent = machine.torrentOf.get(input.conn)
+  if (torrent === undefined) return toFetching(machine, machine.fetchingOf.get(input.conn), input, out)
+  meter(machine, torrent, input.conn, input.bytes.length, out)
+  stepTorrent(machine, torrent, input, out)
 }
 
 const torrentByHash = (machine: Machine.Machine, infoHash: Bytes.Bytes): Torrent.Torrent | undefined => {
@@ -193,6 +206,9 @@ const add = (
 ): void => {
   assert(!machine.torrents.has(input.torrent), "a torrent's number is used once")
   const fetching = machine.fetchings.get(input.torrent)
+  const handover = fetching === undefined
+    ? undefined
+    : Magnets.handOver(machine, fetching, input.metainfo.isPrivate, out)
   const [torrent, commands] = Torrent.start(
     input.torrent,
     machine.local,
@@ -200,8 +216,12 @@ const add = (
     input.metainfo,
     input.options,
     input.now,
-    fetching === undefined ? undefined : Magnets.handOver(machine, fetching, input.metainfo.isPrivate, out),
+    handover,
   )
+  for (const { conn } of handover?.contacts ?? []) {
+    machine.fetchingOf.delete(conn)
+    machine.torrentOf.set(conn, torrent)
+  }
   machine.torrents.set(input.torrent, torrent)
   Machine.settle(machine, torrent, commands, out)
 }
@@ -222,9 +242,9 @@ const toConnection = (
   input: TorrentStep & { readonly conn: ConnId },
   out: Array<Command>,
 ): void => {
-  // The shell may still report on a connection that we have just closed.
-  const id = machine.torrentOf.get(input.conn)
-  if (id !== undefined) toTorrent(machine, id, input, out)
+  const torrent = machine.torrentOf.get(input.conn)
+  if (torrent !== undefined) stepTorrent(machine, torrent, input, out)
+  else toFetching(machine, machine.fetchingOf.get(input.conn), input, out)
 }
 
 const toTorrent = (
@@ -234,12 +254,29 @@ const toTorrent = (
   out: Array<Command>,
 ): void => {
   const torrent = machine.torrents.get(id)
-  if (torrent !== undefined) {
-    const [next, commands] = Torrent.step(torrent, input)
-    return Machine.settle(machine, next, commands, out)
-  }
-  const fetching = machine.fetchings.get(id)
+  if (torrent !== undefined) stepTorrent(machine, torrent, input, out)
+  else toFetching(machine, machine.fetchings.get(id), input, out)
+}
+
+const stepTorrent = (
+  machine: Machine.Machine,
+  torrent: Torrent.Torrent,
+  input: TorrentStep,
+  out: Array<Command>,
+): void => {
+  const [next, commands] = Torrent.step(torrent, input)
+  Machine.settle(machine, next, commands, out)
+}
+
+/** The shell may still report on a connection that we have just closed, or on a link that is no more: `undefined`. */
+const toFetching = (
+  machine: Machine.Machine,
+  fetching: Fetching.Fetching | undefined,
+  input: TorrentStep,
+  out: Array<Command>,
+): void => {
   if (fetching === undefined) return
+  if (input._tag === "ConnRead") Magnets.meter(machine, fetching, input.conn, input.bytes.length)
   const [next, commands] = Fetching.step(fetching, input)
   Machine.settleFetching(machine, next, commands, out)
 }
@@ -262,22 +299,22 @@ const setTorrentLimits = (
   if (torrent === undefined) return
   TokenBucket.setRate(torrent.buckets.download, input.now, input.downloadRateBytesPerSec)
   TokenBucket.setRate(torrent.buckets.upload, input.now, input.uploadRateBytesPerSec)
-  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  Machine.rearmTorrent(machine, torrent)
   if (torrent.serving.size > 0) machine.throttle.uploadQueue.add(torrent.id)
 }
 
 /** Counts everything that comes in, protocol overhead included; a connection that overdraws a limit waits. */
-const meter = (machine: Machine.Machine, conn: ConnId, bytes: number, out: Array<Command>): void => {
+const meter = (
+  machine: Machine.Machine,
+  torrent: Torrent.Torrent,
+  conn: ConnId,
+  bytes: number,
+  out: Array<Command>,
+): void => {
   const { now, paused, throttle } = machine
-  const id = machine.torrentOf.get(conn) ?? NO_TORRENT
-  const contact = machine.fetchings.get(id)?.contacts.get(conn)
-  // Metadata is little: it is counted, but nobody waits for it.
-  if (contact !== undefined && Throttle.isMetered(throttle, contact.address)) {
-    TokenBucket.take(throttle.download, now, bytes)
-  }
-  const torrent = machine.torrents.get(id)
-  const peer = torrent?.peers.get(conn)
-  if (torrent === undefined || peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
+  if (!Throttle.isDownloadLimited(throttle, torrent.buckets)) return
+  const peer = torrent.peers.get(conn)
+  if (peer === undefined || !Throttle.isMetered(throttle, peer.address)) return
   if (!Throttle.takeDownload(throttle, torrent.buckets, now, bytes)) return
   const conns = paused.get(torrent.id) ?? new Set()
   if (conns.has(conn)) return
@@ -285,9 +322,6 @@ const meter = (machine: Machine.Machine, conn: ConnId, bytes: number, out: Array
   Torrent.setPaused(torrent, conn, true, now)
   out.push({ _tag: "PauseReads", conn })
 }
-
-/** No torrent has this number: the shell counts from 1. */
-const NO_TORRENT: TorrentId = -1
 
 /** Ticks each torrent that is due, once: whatever it says of its next wake-up, a step ends. */
 const runDue = (machine: Machine.Machine, out: Array<Command>): void => {
@@ -314,6 +348,7 @@ const takeTurns = (machine: Machine.Machine, out: Array<Command>): void => {
 }
 
 const resumeReads = (machine: Machine.Machine, out: Array<Command>): void => {
+  if (machine.paused.size === 0) return
   for (const [id, conns] of machine.paused) {
     const torrent = torrentOf(machine, id)
     if (Throttle.downloadOpensAt(machine.throttle, torrent.buckets) > machine.now) continue
@@ -322,7 +357,7 @@ const resumeReads = (machine: Machine.Machine, out: Array<Command>): void => {
       Torrent.setPaused(torrent, conn, false, machine.now)
       out.push({ _tag: "ResumeReads", conn })
     }
-    Deadlines.set(machine.wakes, id, Torrent.nextWake(torrent, machine.now))
+    Machine.rearmTorrent(machine, torrent)
   }
 }
 

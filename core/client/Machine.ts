@@ -15,7 +15,9 @@ export interface Machine {
   readonly torrents: Map<TorrentId, Torrent.Torrent>
   /** Magnet links whose metadata is not here yet; never under the number of a torrent. */
   readonly fetchings: Map<TorrentId, Fetching.Fetching>
-  readonly torrentOf: Map<ConnId, TorrentId>
+  /** A torrent is the same object from its first step to its last, and so is the search for its metadata. */
+  readonly torrentOf: Map<ConnId, Torrent.Torrent>
+  readonly fetchingOf: Map<ConnId, Fetching.Fetching>
   /** Accepted connections that have not named their torrent yet. */
   readonly greeting: Greeting.Greeting
   /** When each torrent next wants a tick. */
@@ -34,9 +36,12 @@ export const settle = (
   commands: ReadonlyArray<Command>,
   out: Array<Command>,
 ): void => {
-  passOn(machine, commands, out)
-  machine.torrents.set(torrent.id, torrent)
-  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
+  for (const command of commands) {
+    if (command._tag === "Dial") machine.torrentOf.set(command.conn, torrent)
+    else if (command._tag === "Close") forget(machine, command.conn)
+    out.push(command)
+  }
+  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent))
 }
 
 /** The same for a magnet link. */
@@ -46,34 +51,34 @@ export const settleFetching = (
   commands: ReadonlyArray<Command>,
   out: Array<Command>,
 ): void => {
-  passOn(machine, commands, out)
-  machine.fetchings.set(fetching.id, fetching)
-  Deadlines.set(machine.wakes, fetching.id, Fetching.nextWake(fetching, machine.now))
-}
-
-const passOn = (machine: Machine, commands: ReadonlyArray<Command>, out: Array<Command>): void => {
   for (const command of commands) {
-    if (command._tag === "Dial") machine.torrentOf.set(command.conn, command.torrent)
+    if (command._tag === "Dial") machine.fetchingOf.set(command.conn, fetching)
     else if (command._tag === "Close") forget(machine, command.conn)
     out.push(command)
   }
+  Deadlines.set(machine.wakes, fetching.id, Fetching.nextWake(fetching, machine.now))
 }
 
 /** There is room for another connection, or none any more: every torrent may want to act at another time now. */
 export const rearm = (machine: Machine): void => {
-  for (const torrent of machine.torrents.values()) {
-    Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent, machine.now))
-  }
+  for (const torrent of machine.torrents.values()) rearmTorrent(machine, torrent)
   for (const fetching of machine.fetchings.values()) {
     Deadlines.set(machine.wakes, fetching.id, Fetching.nextWake(fetching, machine.now))
   }
 }
 
+/** A torrent may want to act at another time than its own last step said. */
+export const rearmTorrent = (machine: Machine, torrent: Torrent.Torrent): void => {
+  Torrent.rearm(torrent, machine.now)
+  Deadlines.set(machine.wakes, torrent.id, Torrent.nextWake(torrent))
+}
+
 /** A connection is nobody's any more. */
 export const forget = (machine: Machine, conn: ConnId): void => {
-  const id = machine.torrentOf.get(conn)
-  if (id === undefined) return
+  machine.fetchingOf.delete(conn)
+  const torrent = machine.torrentOf.get(conn)
+  if (torrent === undefined) return
   machine.torrentOf.delete(conn)
-  const conns = machine.paused.get(id)
-  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(id)
+  const conns = machine.paused.get(torrent.id)
+  if (conns?.delete(conn) === true && conns.size === 0) machine.paused.delete(torrent.id)
 }

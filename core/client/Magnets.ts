@@ -1,8 +1,11 @@
 /** Torrents of which only the info-hash is known, from the link until they are torrents as any other. */
 import { assert } from "../base/Assert.ts"
 import * as Bytes from "../base/Bytes.ts"
+import * as TokenBucket from "../base/TokenBucket.ts"
+import type { ConnId } from "../torrent/Input.ts"
 import * as Fetching from "../torrent/metadata/Fetching.ts"
 import * as Handover from "../torrent/metadata/Handover.ts"
+import * as Throttle from "../torrent/Throttle.ts"
 import type { Command } from "./Command.ts"
 import type { Input } from "./Input.ts"
 import * as Machine from "./Machine.ts"
@@ -23,6 +26,7 @@ export const add = (
 ): void => {
   assert(!machine.torrents.has(torrent) && !machine.fetchings.has(torrent), "a torrent's number is used once")
   const [fetching, commands] = Fetching.start(torrent, machine.local, infoHash, options, now)
+  machine.fetchings.set(torrent, fetching)
   Machine.settleFetching(machine, fetching, commands, out)
 }
 
@@ -37,4 +41,16 @@ export const handOver = (
   Machine.settleFetching(machine, fetching, commands, out)
   machine.fetchings.delete(fetching.id)
   return handover
+}
+
+/** Counts what comes in for a link. Metadata is little: nobody waits for it. */
+export const meter = (
+  { now, throttle }: Machine.Machine,
+  fetching: Fetching.Fetching,
+  conn: ConnId,
+  bytes: number,
+): void => {
+  const contact = fetching.contacts.get(conn)
+  if (contact === undefined || !Throttle.isMetered(throttle, contact.address)) return
+  TokenBucket.take(throttle.download, now, bytes)
 }

@@ -12,6 +12,9 @@
  * ```
  * What is aggressive about it, as in libtorrent: a question to a node that was pushed out of the part that matters, by
  * nearer ones, counts no more either. So a lookup that gets near quickly has up to {@link MAX_IN_FLIGHT} questions open.
+ *
+ * A misfit, whose id doesn't fit its address (BEP 42), may be an old client, or one of a few machines that each say to be
+ * next to whatever is looked for. Of the eight that end a lookup at most half are misfits as long as there are others.
  */
 import { assert } from "../base/Assert.ts"
 import type { Bytes } from "../base/Bytes.ts"
@@ -30,6 +33,9 @@ export const ALPHA = 3
 /** Questions open in all. */
 export const MAX_IN_FLIGHT = 8
 
+/** Misfits among the {@link K} that end a lookup, and that an announce goes to, where others are to be had. */
+export const MAX_MISFITS = K / 2
+
 /** Nodes that are remembered: of those that were heard of the nearest. */
 export const MAX_CANDIDATES = 100
 
@@ -45,6 +51,8 @@ export interface Candidate {
   id: NodeId.NodeId | undefined
   /** 6 or 18 bytes. */
   readonly endpoint: Bytes
+  /** Whether the id is one that the address may have (BEP 42). */
+  fits: boolean
   /** Questions one after the other until it was heard of, 1 for those that we knew. */
   readonly hops: number
   state: "fresh" | "asked" | "late" | "answered" | "failed"
@@ -83,7 +91,8 @@ export const add = (
   const { candidates } = lookup
   const at = placeOf(lookup, id)
   if (at >= MAX_CANDIDATES || !isWelcome(lookup, endpoint)) return
-  candidates.splice(at, 0, { id, endpoint, hops, state: "fresh", token: undefined })
+  const fits = id !== undefined && NodeId.isValidAt(id, endpoint)
+  candidates.splice(at, 0, { id, endpoint, fits, hops, state: "fresh", token: undefined })
   if (candidates.length > MAX_CANDIDATES) dropFarthest(candidates)
 }
 
@@ -91,11 +100,13 @@ export const add = (
 export const next = (lookup: Lookup): Candidate | undefined => {
   if (lookup.inFlight >= MAX_IN_FLIGHT) return undefined
   let answered = 0
+  let misfits = 0
   let asked = 0
   for (const candidate of lookup.candidates) {
-    if (candidate.state === "answered" && ++answered === K) return undefined
-    if (candidate.state === "asked" && ++asked === ALPHA) return undefined
-    if (candidate.state !== "fresh") continue
+    const { fits, state } = candidate
+    if (state === "answered" && (fits || ++misfits <= MAX_MISFITS) && ++answered === K) return undefined
+    if (state === "asked" && ++asked === ALPHA) return undefined
+    if (state !== "fresh" || isOneTooMany(candidate, misfits)) continue
     candidate.state = "asked"
     lookup.inFlight++
     lookup.queries++
@@ -103,6 +114,10 @@ export const next = (lookup: Lookup): Candidate | undefined => {
   }
   return undefined
 }
+
+/** Whether so many misfits have answered that one more, farther away, isn't asked: where all are misfits, that is the end. */
+const isOneTooMany = ({ fits, id }: Candidate, misfits: number): boolean =>
+  !fits && id !== undefined && misfits >= K
 
 /** A node could not be asked now after all. */
 export const putBack = (lookup: Lookup, candidate: Candidate): void => {
@@ -145,6 +160,7 @@ export const answered = (
   const from = candidates.indexOf(candidate)
   if (from >= 0) candidates.splice(from, 1)
   candidate.id = id
+  candidate.fits = NodeId.isValidAt(id, candidate.endpoint)
   candidates.splice(placeOf(lookup, id), 0, candidate)
   return known === undefined
 }
@@ -155,20 +171,31 @@ export const answered = (
  */
 export const isDone = (lookup: Lookup): boolean => {
   let answered = 0
+  let fitting = 0
+  let misfits = 0
   let isLate = false
-  for (const { state } of lookup.candidates) {
-    if (state === "answered" && ++answered === K) return true
-    if (state === "fresh" || state === "asked") return false
+  for (const candidate of lookup.candidates) {
+    const { fits, state } = candidate
+    if (state === "answered") {
+      answered++
+      if (fits) fitting++
+      else misfits++
+      if (fitting + Math.min(misfits, MAX_MISFITS) === K) return true
+    }
+    if (state === "asked" || (state === "fresh" && !isOneTooMany(candidate, misfits))) return false
     if (state === "late") isLate = true
   }
-  return !isLate
+  return !isLate || answered >= K
 }
 
 /** Up to {@link K} nodes that answered, nearest first. */
 export const nearest = ({ candidates }: Lookup): Array<Candidate & { readonly id: NodeId.NodeId }> => {
   const found: Array<Candidate & { readonly id: NodeId.NodeId }> = []
+  let fitting = 0
+  for (const { fits, state } of candidates) if (fits && state === "answered") fitting++
+  let room = Math.max(MAX_MISFITS, K - fitting)
   for (const candidate of candidates) {
-    if (candidate.state !== "answered") continue
+    if (candidate.state !== "answered" || (!candidate.fits && --room < 0)) continue
     assert(candidate.id !== undefined, "who answered has an id")
     found.push(candidate as Candidate & { readonly id: NodeId.NodeId })
     if (found.length === K) break

@@ -40,6 +40,9 @@ export const NETWORK_BYTES: Readonly<Record<Compact.Family, number>> = { ipv4: 3
 /** Beyond it ids agree in all bits. */
 const MAX_BUCKETS = NodeId.BITS
 
+/** Buckets that a split may make empty: farther down eight nodes and a newcomer are never by chance all that much nearer. */
+const MAX_UNDIVIDED = 8
+
 /** Mutable, one owner. */
 export interface RoutingTable {
   ownId: NodeId.NodeId
@@ -252,6 +255,7 @@ const admit = (table: RoutingTable, waiting: number, now: Millis): void => {
       return
     }
     if (bucket < bucketCount(table) - 1 || bucketCount(table) === MAX_BUCKETS) return
+    if (bucket >= MAX_UNDIVIDED && !isDivided(table, bucket, row)) return
     row = split(table, row)
   }
 }
@@ -265,6 +269,19 @@ const worst = (rows: Bucket.Rows, bucket: number, forFitting: boolean): number =
     if (place === Bucket.NONE || rows.seenAt[row]! < rows.seenAt[place]!) place = row
   }
   return place
+}
+
+/**
+ * Whether a split of the last bucket would leave somebody behind. Where it would not, there is next to nothing to gain; and
+ * a few who say that they are right next to us would make a hundred empty buckets, each to be refreshed for ever.
+ */
+const isDivided = (table: RoutingTable, bucket: number, newcomer: number): boolean => {
+  const { rows } = table
+  for (let row = bucket * Bucket.ROWS; row < (bucket + 1) * Bucket.ROWS; row++) {
+    if (Bucket.isFree(rows, row) || (row !== newcomer && !Bucket.isInUse(row))) continue
+    if (NodeId.commonBits(table.ownId, Bucket.id(rows, row)) === bucket) return true
+  }
+  return false
 }
 
 /** Splits the last bucket; gives where the row that is looked at came to stand. */

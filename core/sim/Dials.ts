@@ -3,6 +3,7 @@ import type { Address } from "../base/Address.ts"
 import { type Millis, SECOND } from "../base/Time.ts"
 import type { ConnId } from "../client/Input.ts"
 import * as Cuts from "./Cuts.ts"
+import * as Line from "./Line.ts"
 import * as Network from "./Network.ts"
 import * as Queue from "./Queue.ts"
 import type { Node, World } from "./State.ts"
@@ -27,7 +28,7 @@ export const dial = (world: World, node: Node, conn: ConnId, address: Address): 
       world.receiver.failed(world, node, conn, reason)
     })
   if (target === undefined || !isReachable(world, node, target)) return fail(TIMEOUT_MS, "timed out")
-  const latencyMs = node.line.latencyMs + target.line.latencyMs
+  const latencyMs = Line.latencyMs(world.lines, node.index, target.index)
   Queue.call(world.queue, world.queue.now + latencyMs, () => {
     if (!isWaiting()) return
     if (!isReachable(world, node, target)) return fail(TIMEOUT_MS - latencyMs, "timed out")

@@ -1,12 +1,12 @@
 /**
  * What goes wrong, and when: each kind of fault is a Poisson process of its own over all nodes, until the safety phase is
- * over. Then the world heals, and what has not ended by itself yet ends soon.
+ * over. Then the world heals: stalls, partitions, broken disks and the tracker's absence end at once.
  */
 import * as Rng from "../base/Rng.ts"
 import { type Millis, MINUTE } from "../base/Time.ts"
-import type { Link } from "./Link.ts"
 import * as Chance from "./Chance.ts"
 import * as Cuts from "./Cuts.ts"
+import * as Link from "./Link.ts"
 import * as Lives from "./Lives.ts"
 import * as Network from "./Network.ts"
 import * as Queue from "./Queue.ts"
@@ -50,7 +50,7 @@ const recur = (world: World, purpose: Chance.Purpose, perNodeMinute: number, fau
   Queue.call(queue, Chance.exponential(rng, meanMs), strike)
 }
 
-const anyLink = (node: Node, rng: Rng.Rng): Link | undefined => {
+const anyLink = (node: Node, rng: Rng.Rng): Link.Link | undefined => {
   let nth = Rng.below(rng, Math.max(1, node.conns.size))
   for (const link of node.conns.values()) if (nth-- === 0) return link
   return undefined
@@ -59,20 +59,24 @@ const anyLink = (node: Node, rng: Rng.Rng): Link | undefined => {
 const reset: Fault = (world, node, rng) => {
   const link = anyLink(node, rng)
   if (link === undefined) return undefined
-  Network.reset(world, node, link.fromConn)
+  Network.reset(world, node, Link.fromConn(world.links, link))
   return "connection reset"
 }
+
+/** When something ends that lasts so long: when the world heals, at the latest. */
+const endOf = (world: World, durationMs: Millis): Millis =>
+  Math.min(world.queue.now + durationMs, world.scenario.faults.untilMs)
 
 const stall: Fault = (world, node, rng) => {
   const link = anyLink(node, rng)
   if (link === undefined) return undefined
-  const until = world.queue.now + Chance.exponential(rng, world.scenario.faults.stallMs)
-  link.stalledUntil = Math.max(link.stalledUntil, until)
+  const until = endOf(world, Chance.exponential(rng, world.scenario.faults.stallMs))
+  Link.stall(world.links, link, until)
   return "connection stalled"
 }
 
 const partition: Fault = (world, node, rng) => {
-  const until = world.queue.now + Chance.exponential(rng, world.scenario.faults.partitionMs)
+  const until = endOf(world, Chance.exponential(rng, world.scenario.faults.partitionMs))
   const salt = Rng.below(rng, 2) === 0 ? 0 : Rng.next(rng) | 1
   const isOneWay = Rng.below(rng, 2) === 0
   node.cut = { salt, isOneWay }

@@ -1,213 +1,186 @@
 /**
- * One direction of a connection: a line of chunks from the sender's step to the receiver's, cut into segments as they
- * leave and into reads as they come in. Chunks are passed by reference and leave the line once they are read.
+ * Directions of connections. A direction is a number, and a row of sixteen words, one cache line: a swarm has tens of
+ * thousands, and each event is about another one. The two directions of a connection are neighbours, an even number and
+ * the next. What lies on them: `Flow.ts`.
  *
- *      chunks   ░░░░░░░░│▒▒▒▒▒▒▒▒▒▒▒▒│▓▓▓▓▓▓▓▓▓▓
- *              read     │on their way│unsent
- *                      head         sent
+ *      0 ┌ from, to … │ flags, events │ what lies there │ next turn ┐  node 3 ──▶ node 8
+ *      1 ├ from, to … │ flags, events │ what lies there │ next turn ┤  node 8 ──▶ node 3
+ *      2 ├ …
  */
+import { assert } from "../base/Assert.ts"
 import type { Bytes } from "../base/Bytes.ts"
-import * as Rng from "../base/Rng.ts"
 import type { Millis } from "../base/Time.ts"
 import type { ConnId } from "../client/Input.ts"
-import * as Reader from "./Reader.ts"
+import * as Cells from "./Cells.ts"
 
-/** What a chunk is. Right and wrong are told apart only where payload is shared. */
-export const MESSAGES = 0
-export const PAYLOAD = 1
-export const WRONG_PAYLOAD = 2
+/** The number of a direction. A connection's two numbers are given again once nothing can come of it any more. */
+export type Link = number
+export const NONE: Link = -1
 
-/** Bytes that may be on their way and unread: what a receiver takes without reading. */
-export const WINDOW_BYTES = 1024 * 1024
+/** A row begins at its number shifted by so much. */
+export const ROW_LOG2 = 4
+
+// Numbers of nodes, and of the connection at either.
+const FROM = 0
+const FROM_CONN = 1
+const TO = 2
+const TO_CONN = 3
+const FLAGS = 4
+/** Events that are still to come and name it. */
+const EVENTS = 5
+export const UNSENT_BYTES = 6
+/** Sent and not read. */
+export const FLIGHT_BYTES = 7
+/** Of those, arrived. */
+export const ARRIVED_BYTES = 8
+/** The end of the line; nowhere: it is empty. */
+export const TAIL = 9
+/** The entry that is sent next, and how much of it was. */
+export const SENT = 10
+export const SENT_PART = 11
+/** The entry that is read next, and how much of it was. */
+export const HEAD = 12
+export const HEAD_PART = 13
+/** Who sends next on the sender's line. */
+const NEXT_TURN = 14
+
+/** The sender has dialled. */
+export const DIALLED = 1
+/** The sender knows that more is unsent than is worth queueing. */
+export const CONGESTED = 2
+/** Waits for its turn on the sender's line. */
+export const QUEUED = 4
+/** The receiver does not read. */
+export const PAUSED = 8
+/** Nothing is delivered any more: the receiver has closed, or knows that the sender has. */
+export const CLOSED = 16
+/** The sender is gone and the receiver was not told. */
+export const SILENT = 32
+/** Before a time nothing arrives. */
+export const STALLED = 64
+/** Nobody has this number. */
+const FREE = 128
+
+const FIRST_ROWS = 256
 
 /** Mutable, owned by the network. */
-export interface Link {
-  readonly id: number
-  /** Numbers of nodes, and of the connection at either. */
-  readonly from: number
-  readonly fromConn: ConnId
-  readonly to: number
-  readonly toConn: ConnId
-  /** The sender has dialled. */
-  readonly isDialled: boolean
-  readonly latencyMs: Millis
-  /** What a byte takes on the sender's line. */
-  readonly byteMs: Millis
-  /** The other direction. */
-  back: Link
-  readonly chunks: Array<Bytes>
-  readonly kinds: Array<number>
-  /** The chunk that is read next, and how much of it was. */
-  head: number
-  headOffset: number
-  /** The chunk that is sent next, and how much of it was. */
-  sent: number
-  sentOffset: number
-  unsentBytes: number
-  /** Sent and not read. */
-  flightBytes: number
-  /** Of those, arrived. */
-  arrivedBytes: number
-  /** The sender knows that more is unsent than is worth queueing. */
-  isCongested: boolean
-  /** Waits for its turn on the sender's line. */
-  isQueued: boolean
-  /** The receiver does not read. */
-  isPaused: boolean
-  /** Nothing is delivered any more: the receiver has closed, or knows that the sender has. */
-  isClosed: boolean
-  /** The sender is gone and the receiver was not told. */
-  isSilent: boolean
-  /** Before this nothing arrives. */
-  stalledUntil: Millis
-  /** When the last segment arrives: nothing overtakes. */
-  lastArrivalAt: Millis
+export interface Links {
+  readonly cells: Cells.Cells
+  rows: Int32Array
+  /** Rows ever in use. */
+  touched: number
+  /** Even numbers that are free. */
+  readonly free: Array<Link>
+  /** Stalls, by link. */
+  readonly stalledUntil: Map<Link, Millis>
+  /** Where payload is real: what lies on each link, oldest first. */
+  readonly payloads: Map<Link, Array<Bytes>> | undefined
 }
 
-type Ends = Pick<Link, "id" | "from" | "fromConn" | "to" | "toConn" | "isDialled" | "latencyMs" | "byteMs">
+export const make = (isShared: boolean): Links => ({
+  cells: Cells.make(),
+  rows: new Int32Array(FIRST_ROWS << ROW_LOG2),
+  touched: 0,
+  free: [],
+  stalledUntil: new Map(),
+  payloads: isShared ? undefined : new Map(),
+})
 
-/** A pair of directions; `id` is that of the first, which leads from the dialler, and the next number is the other's. */
-export const pair = (ends: Omit<Ends, "isDialled"> & { readonly backByteMs: Millis }): Link => {
-  const { backByteMs, ...forth } = ends
-  const { id, from, fromConn, to, toConn, latencyMs } = ends
-  const there = half({ ...forth, isDialled: true })
-  const back = half({
-    id: id + 1,
-    from: to,
-    fromConn: toConn,
-    to: from,
-    toConn: fromConn,
-    isDialled: false,
-    latencyMs,
-    byteMs: backByteMs,
-  })
-  there.back = back
-  back.back = there
+/** A pair of directions; the number is that of the one that leads from the dialler. */
+export const pair = (links: Links, from: number, fromConn: ConnId, to: number, toConn: ConnId): Link => {
+  const there = links.free.pop() ?? more(links)
+  row(links, there, from, fromConn, to, toConn, DIALLED)
+  row(links, back(there), to, toConn, from, fromConn, 0)
   return there
 }
 
-const half = (ends: Ends): Link => {
-  const link: Omit<Link, "back"> & { back: Link | undefined } = {
-    ...ends,
-    back: undefined,
-    chunks: [],
-    kinds: [],
-    head: 0,
-    headOffset: 0,
-    sent: 0,
-    sentOffset: 0,
-    unsentBytes: 0,
-    flightBytes: 0,
-    arrivedBytes: 0,
-    isCongested: false,
-    isQueued: false,
-    isPaused: false,
-    isClosed: false,
-    isSilent: false,
-    stalledUntil: 0,
-    lastArrivalAt: 0,
+const more = (links: Links): Link => {
+  const link = links.touched
+  links.touched += 2
+  if (links.touched << ROW_LOG2 > links.rows.length) {
+    const rows = new Int32Array(links.rows.length * 2)
+    rows.set(links.rows)
+    links.rows = rows
   }
-  return link as Link
+  return link
 }
 
-/** Puts a chunk at the end of the line. */
-export const add = (link: Link, chunk: Bytes, kind: number): void => {
-  link.chunks.push(chunk)
-  link.kinds.push(kind)
-  link.unsentBytes += chunk.length
+const row = (
+  { rows }: Links,
+  link: Link,
+  from: number,
+  fromConn: ConnId,
+  to: number,
+  toConn: ConnId,
+  flags: number,
+): void => {
+  const at = link << ROW_LOG2
+  rows.fill(0, at, at + (1 << ROW_LOG2))
+  rows[at + FROM] = from
+  rows[at + FROM_CONN] = fromConn
+  rows[at + TO] = to
+  rows[at + TO_CONN] = toConn
+  rows[at + FLAGS] = flags
+  rows[at + NEXT_TURN] = NONE
 }
 
-/** Sends whole chunks, up to `most` bytes, or what fits of one that is larger; returns how many bytes. */
-export const segment = (link: Link, most: number): number => {
-  const { chunks } = link
-  let bytes = 0
-  while (link.sent < chunks.length) {
-    const left = chunks[link.sent]!.length - link.sentOffset
-    if (bytes + left > most) {
-      if (bytes > 0) break
-      link.sentOffset += most
-      bytes = most
-      break
-    }
-    bytes += left
-    link.sent++
-    link.sentOffset = 0
-  }
-  link.unsentBytes -= bytes
-  link.flightBytes += bytes
-  return bytes
+/** The other direction. */
+export const back = (link: Link): Link => link ^ 1
+
+export const word = ({ rows }: Links, link: Link, field: number): number => rows[(link << ROW_LOG2) + field]!
+
+export const from = (links: Links, link: Link): number => word(links, link, FROM)
+export const fromConn = (links: Links, link: Link): ConnId => word(links, link, FROM_CONN)
+export const to = (links: Links, link: Link): number => word(links, link, TO)
+export const toConn = (links: Links, link: Link): ConnId => word(links, link, TO_CONN)
+export const is = (links: Links, link: Link, flag: number): boolean => (word(links, link, FLAGS) & flag) !== 0
+
+export const set = ({ rows }: Links, link: Link, flag: number, isSet: boolean): void => {
+  const at = (link << ROW_LOG2) + FLAGS
+  rows[at] = isSet ? rows[at]! | flag : rows[at]! & ~flag
 }
 
-/** As {@link segment}, cut wherever chance wants. */
-export const randomSegment = (link: Link, most: number, rng: Rng.Rng): number => {
-  const bytes = 1 + Rng.below(rng, Math.min(link.unsentBytes, most))
-  let left = bytes
-  while (left > 0) {
-    const rest = link.chunks[link.sent]!.length - link.sentOffset
-    const taken = rest < left ? rest : left
-    left -= taken
-    if (taken < rest) link.sentOffset += taken
-    else {
-      link.sent++
-      link.sentOffset = 0
-    }
-  }
-  link.unsentBytes -= bytes
-  link.flightBytes += bytes
-  return bytes
+export const nextTurn = (links: Links, link: Link): Link => word(links, link, NEXT_TURN)
+
+export const setNextTurn = ({ rows }: Links, link: Link, next: Link): void => {
+  rows[(link << ROW_LOG2) + NEXT_TURN] = next
 }
 
-/** Takes up to a read's worth of what has arrived into the reader; returns how many blocks came to their end in it. */
-export const read = (link: Link, reader: Reader.Reader, bytes: number, isShared: boolean): number => {
-  const { chunks, kinds } = link
-  let blocks = 0
-  let at = 0
-  if (reader.wrong.length > 0) reader.wrong.length = 0
-  while (at < bytes) {
-    const chunk = chunks[link.head]!
-    const kind = kinds[link.head]!
-    const rest = chunk.length - link.headOffset
-    const taken = rest < bytes - at ? rest : bytes - at
-    if (kind === MESSAGES || !isShared) Reader.copy(reader, at, chunk, link.headOffset, taken)
-    else if (kind === WRONG_PAYLOAD) Reader.markWrong(reader, at, taken)
-    at += taken
-    if (taken < rest) {
-      link.headOffset += taken
-      continue
-    }
-    link.head++
-    link.headOffset = 0
-    if (kind !== MESSAGES) blocks++
-  }
-  link.arrivedBytes -= bytes
-  link.flightBytes -= bytes
-  forget(link)
-  return blocks
+/** Before this nothing arrives. */
+export const stalledUntil = (links: Links, link: Link): Millis =>
+  is(links, link, STALLED) ? links.stalledUntil.get(link)! : 0
+
+export const stall = (links: Links, link: Link, until: Millis): void => {
+  set(links, link, STALLED, true)
+  links.stalledUntil.set(link, Math.max(until, links.stalledUntil.get(link) ?? 0))
 }
 
-/** Lets go of what was read: at once if that is all, now and then otherwise. */
-const forget = (link: Link): void => {
-  const { chunks, head, kinds } = link
-  if (head === chunks.length) {
-    chunks.length = 0
-    kinds.length = 0
-    link.head = 0
-    link.sent = 0
-  } else if (head >= 32 && head * 2 >= chunks.length) {
-    chunks.splice(0, head)
-    kinds.splice(0, head)
-    link.sent -= head
-    link.head = 0
-  }
+/** An event was asked for that names the link. */
+export const expectEvent = ({ rows }: Links, link: Link): void => {
+  rows[(link << ROW_LOG2) + EVENTS]!++
 }
 
-/** Throws away what has not been sent; returns how many bytes. */
-export const dropUnsent = (link: Link): number => {
-  const lost = link.unsentBytes
-  // Of a chunk that was begun only what was sent will ever be read.
-  const kept = link.sentOffset > 0 ? link.sent + 1 : link.sent
-  link.chunks.length = kept
-  link.kinds.length = kept
-  link.unsentBytes = 0
-  return lost
+/** The event has come; call {@link freeIfOver} when it is done. */
+export const eventCame = ({ rows }: Links, link: Link): void => {
+  rows[(link << ROW_LOG2) + EVENTS]!--
+}
+
+/** Once neither direction is alive and nothing names either, the numbers are free. */
+export const freeIfOver = (links: Links, link: Link): void => {
+  const even = link & ~1
+  if (!isOver(links, even) || !isOver(links, even + 1)) return
+  set(links, even, FREE, true)
+  set(links, even + 1, FREE, true)
+  links.free.push(even)
+}
+
+const isOver = (links: Links, link: Link): boolean =>
+  (word(links, link, FLAGS) & (CLOSED | QUEUED | FREE)) === CLOSED && word(links, link, EVENTS) === 0
+
+/** All numbers in use, in order: for tests and tools. */
+export const all = (links: Links): ReadonlyArray<Link> => {
+  const inUse: Array<Link> = []
+  for (let link = 0; link < links.touched; link++) if (!is(links, link, FREE)) inUse.push(link)
+  assert(inUse.length + 2 * links.free.length === links.touched, "a number is in use or free")
+  return inUse
 }

@@ -21,9 +21,9 @@ const AWAY_PART = 1
 /** After saying good-bye, so that the tracker hears it. */
 const GOODBYE_MS = 2_000
 
-/** Nodes that ought to get a whole copy. */
+/** Nodes that want a whole copy, and that the run waits for: those that give, and those that only take. */
 export const isExpected = ({ behaviour, role }: PeerClass): boolean =>
-  role === "leecher" && behaviour === "honest"
+  role === "leecher" && (behaviour === "honest" || behaviour === "free-rider")
 
 /** Puts down when each node comes. */
 export const schedule = (world: World): void => {
@@ -71,6 +71,7 @@ const start = (world: World, node: Node): void => {
 
 const add = (world: World, node: Node): void => {
   const { behaviour, choker, departure, strategy, superSeed } = node.peerClass
+  const { downloadLimitBytesPerSec, uploadLimitBytesPerSec } = node.peerClass
   world.receiver.input(world, node, {
     _tag: "Add",
     now: world.receiver.clock(world, node),
@@ -81,6 +82,8 @@ const add = (world: World, node: Node): void => {
       have: Bitfield.copy(node.disk.safe),
       strategy,
       maxPeers: world.scenario.maxPeers,
+      maxDownloadRateBytesPerSec: downloadLimitBytesPerSec,
+      maxUploadRateBytesPerSec: uploadLimitBytesPerSec,
       seed: Rng.next(node.rng),
       choker: {
         leeching: choker.leeching,

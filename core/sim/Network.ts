@@ -12,11 +12,13 @@ import type { Bytes } from "../base/Bytes.ts"
 import type { Millis } from "../base/Time.ts"
 import type { CloseReason, ConnId } from "../client/Input.ts"
 import * as Content from "./Content.ts"
+import * as Cuts from "./Cuts.ts"
+import * as Flow from "./Flow.ts"
+import * as Line from "./Line.ts"
 import * as Link from "./Link.ts"
 import * as Queue from "./Queue.ts"
 import * as Reader from "./Reader.ts"
-import * as Cuts from "./Cuts.ts"
-import type { Line, Node, Turns, World } from "./State.ts"
+import type { Node, World } from "./State.ts"
 
 /** A connection is congested beyond so many unsent bytes, as in the shell, and is drained when so few are left. */
 export const CONGESTED_BYTES = 256 * 1024
@@ -25,49 +27,14 @@ const DRAINED_BYTES = 64 * 1024
 /** A link with so little to say needs no fair share: it goes first. */
 const URGENT_BYTES = 4 * 1024
 
-/** What one turn on the line may send: a while's worth, at least a block with its header, at most a read. */
-const TURN_MS = 50
-const MIN_TURN_BYTES = 16_896
-
 /** A line that is free so soon counts as free: a HAVE for each of fifty peers is one turn, not fifty. */
 const AHEAD_MS = 1
 
-export const makeLine = (
-  uploadBytesPerSec: number,
-  downloadBytesPerSec: number,
-  latencyMs: Millis,
-): Line => ({
-  uploadRate: uploadBytesPerSec / 1_000,
-  downloadRate: downloadBytesPerSec / 1_000,
-  latencyMs,
-  quantum: uploadBytesPerSec === 0 ? Reader.READ_BYTES : Math.min(
-    Reader.READ_BYTES,
-    Math.max(MIN_TURN_BYTES, Math.floor(uploadBytesPerSec * TURN_MS / 1_000)),
-  ),
-  uploadFreeAt: 0,
-  downloadFreeAt: 0,
-  isArmed: false,
-  urgent: { links: [], head: 0 },
-  patient: { links: [], head: 0 },
-})
-
-const byteMs = ({ line }: Node): Millis => line.uploadRate === 0 ? 0 : 1 / line.uploadRate
-
 /** Joins two nodes; each may send from now on. The number of the connection at `from` is its own choice. */
 export const connect = (world: World, from: Node, fromConn: ConnId, to: Node, toConn: ConnId): void => {
-  const link = Link.pair({
-    id: world.links.length,
-    from: from.index,
-    fromConn,
-    to: to.index,
-    toConn,
-    latencyMs: from.line.latencyMs + to.line.latencyMs,
-    byteMs: byteMs(from),
-    backByteMs: byteMs(to),
-  })
-  world.links.push(link, link.back)
+  const link = Link.pair(world.links, from.index, fromConn, to.index, toConn)
   from.conns.set(fromConn, link)
-  to.conns.set(toConn, link.back)
+  to.conns.set(toConn, Link.back(link))
   for (const hook of world.hooks.connected) hook(from.view, fromConn, to.view, toConn, world.queue.now)
 }
 
@@ -78,124 +45,122 @@ export const connect = (world: World, from: Node, fromConn: ConnId, to: Node, to
 export const send = (world: World, node: Node, conn: ConnId, chunks: ReadonlyArray<Bytes>): void => {
   const link = node.conns.get(conn)
   if (link === undefined) return
+  const { links } = world
+  const isClosed = Link.is(links, link, Link.CLOSED)
   for (let i = 0; i < chunks.length; i++) {
     const chunk = chunks[i]!
     world.bytes.sent += chunk.length
-    if (link.isClosed) world.bytes.lost += chunk.length
-    else if (i % 2 === 0) Link.add(link, chunk, Link.MESSAGES)
-    else Link.add(link, chunk, Content.isWrong(world.content, chunk) ? Link.WRONG_PAYLOAD : Link.PAYLOAD)
+    if (isClosed) world.bytes.lost += chunk.length
+    else if (i % 2 === 0) Flow.add(links, link, chunk, Flow.MESSAGES)
+    else {
+      Flow.add(links, link, chunk, Content.isWrong(world.content, chunk) ? Flow.WRONG_PAYLOAD : Flow.PAYLOAD)
+    }
   }
-  if (link.isClosed) return Cuts.sentInVain(world, link)
-  activate(world, node, link)
-  if (link.isCongested || link.unsentBytes <= CONGESTED_BYTES) return
-  link.isCongested = true
+  if (isClosed) return Cuts.sentInVain(world, link)
+  activate(world, node.index, link)
+  if (Flow.unsentBytes(links, link) <= CONGESTED_BYTES || Link.is(links, link, Link.CONGESTED)) return
+  Link.set(links, link, Link.CONGESTED, true)
   world.receiver.crowded(world, node, conn, true)
 }
 
 /** Gives a link its place in the sender's turns, if it has something to send and may. */
-const activate = (world: World, sender: Node, link: Link.Link): void => {
-  if (link.isQueued || link.unsentBytes === 0 || link.flightBytes >= Link.WINDOW_BYTES) return
-  const { line } = sender
-  link.isQueued = true
-  ;(link.unsentBytes <= URGENT_BYTES ? line.urgent : line.patient).links.push(link)
+const activate = (world: World, sender: number, link: Link.Link): void => {
+  const { lines, links } = world
+  const unsent = Flow.unsentBytes(links, link)
+  if (unsent === 0 || Link.is(links, link, Link.QUEUED)) return
+  if (Flow.flightBytes(links, link) >= Flow.WINDOW_BYTES) return
+  Line.queue(lines, links, sender, link, unsent <= URGENT_BYTES ? Line.URGENT : Line.PATIENT)
   pump(world, sender)
 }
 
 /** Sends until the line is busy or nobody has anything to send. */
-export const pump = (world: World, node: Node): void => {
-  const { line } = node
+export const pump = (world: World, sender: number): void => {
+  const { lines, links } = world
   const { now } = world.queue
-  while (line.uploadFreeAt <= now + AHEAD_MS) {
-    const link = take(line.urgent) ?? take(line.patient)
-    if (link === undefined) return
-    link.isQueued = false
-    if (link.unsentBytes === 0) continue
-    const bytes = world.cuts === undefined
-      ? Link.segment(link, line.quantum)
-      : Link.randomSegment(link, line.quantum, world.cuts)
-    if (line.uploadFreeAt < now) line.uploadFreeAt = now
-    if (line.uploadRate > 0) line.uploadFreeAt += bytes / line.uploadRate
-    const arrivalAt = line.uploadFreeAt + link.latencyMs
-    link.lastArrivalAt = arrivalAt > link.lastArrivalAt ? arrivalAt : link.lastArrivalAt
-    Queue.push(world.queue, link.lastArrivalAt, Queue.ARRIVE, link.id, bytes)
-    if (link.unsentBytes > 0 && link.flightBytes < Link.WINDOW_BYTES) {
-      link.isQueued = true
-      line.patient.links.push(link)
+  while (Line.uploadFreeAt(lines, sender) <= now + AHEAD_MS) {
+    const link = Line.take(lines, links, sender)
+    if (link === Link.NONE) return
+    if (Flow.unsentBytes(links, link) === 0) {
+      Link.freeIfOver(links, link)
+      continue
     }
-    if (link.isCongested && link.unsentBytes <= DRAINED_BYTES) {
-      link.isCongested = false
-      world.receiver.crowded(world, node, link.fromConn, false)
+    const most = Line.quantum(lines, sender)
+    const bytes = world.cuts === undefined
+      ? Flow.segment(links, link, most)
+      : Flow.randomSegment(links, link, most, world.cuts)
+    const sentAt = Line.upload(lines, sender, now, bytes)
+    expect(world, sentAt + Line.latencyMs(lines, sender, Link.to(links, link)), Queue.ARRIVE, link, bytes)
+    const unsent = Flow.unsentBytes(links, link)
+    if (unsent > 0 && Flow.flightBytes(links, link) < Flow.WINDOW_BYTES) {
+      Line.queue(lines, links, sender, link, Line.PATIENT)
+    }
+    if (unsent <= DRAINED_BYTES && Link.is(links, link, Link.CONGESTED)) {
+      Link.set(links, link, Link.CONGESTED, false)
+      world.receiver.crowded(world, world.nodes[sender]!, Link.fromConn(links, link), false)
     }
   }
-  if (line.isArmed || (isEmpty(line.urgent) && isEmpty(line.patient))) return
-  line.isArmed = true
-  Queue.push(world.queue, line.uploadFreeAt, Queue.UPLINK, node.index, 0)
+  if (Line.isArmed(lines, sender) || !Line.isWaiting(lines, sender)) return
+  Line.setArmed(lines, sender, true)
+  Queue.push(world.queue, Line.uploadFreeAt(lines, sender), Queue.UPLINK, sender, 0)
 }
 
-const isEmpty = ({ head, links }: Turns): boolean => head === links.length
+/** Something happens to a link at a time; it lives until then. */
+export const expect = (world: World, at: Millis, kind: number, link: Link.Link, bytes = 0): void => {
+  Link.expectEvent(world.links, link)
+  Queue.push(world.queue, at, kind, link, bytes)
+}
 
-const take = (turns: Turns): Link.Link | undefined => {
-  const { links } = turns
-  if (turns.head === links.length) return undefined
-  const link = links[turns.head++]!
-  if (turns.head === links.length) {
-    links.length = 0
-    turns.head = 0
-  } else if (turns.head >= 64 && turns.head * 2 >= links.length) {
-    links.splice(0, turns.head)
-    turns.head = 0
-  }
-  return link
+/** What was expected of a link happens. */
+export const happen = (world: World, kind: number, link: Link.Link, bytes: number): void => {
+  const { links } = world
+  Link.eventCame(links, link)
+  if (kind === Queue.ARRIVE) arrive(world, link, bytes)
+  else if (kind === Queue.DELIVER) deliver(world, link, bytes)
+  else closed(world, link, undefined)
+  Link.freeIfOver(links, link)
 }
 
 /** A segment has crossed the network. */
-export const arrive = (world: World, link: Link.Link, bytes: number): void => {
-  if (link.isClosed) return
+const arrive = (world: World, link: Link.Link, bytes: number): void => {
+  const { lines, links } = world
+  if (Link.is(links, link, Link.CLOSED)) return
   const { now } = world.queue
   const releasedAt = Cuts.releasedAt(world, link)
-  if (releasedAt > now) return Queue.push(world.queue, releasedAt, Queue.ARRIVE, link.id, bytes)
-  const { line } = world.nodes[link.to]!
-  if (line.downloadRate > 0) {
-    // The first byte came in when it had left the sender's line, and all that time the rest was coming, too.
-    const began = now - bytes * link.byteMs
-    const from = line.downloadFreeAt > began ? line.downloadFreeAt : began
-    line.downloadFreeAt = from + bytes / line.downloadRate
-    if (line.downloadFreeAt > now + AHEAD_MS) {
-      return Queue.push(world.queue, line.downloadFreeAt, Queue.DELIVER, link.id, bytes)
-    }
-  }
+  if (releasedAt > now) return expect(world, releasedAt, Queue.ARRIVE, link, bytes)
+  const isInAt = Line.download(lines, Link.to(links, link), Link.from(links, link), now, bytes)
+  if (isInAt > now + AHEAD_MS) return expect(world, isInAt, Queue.DELIVER, link, bytes)
   deliver(world, link, bytes)
 }
 
 /** So many bytes more can be read; none: whoever paused reads on. */
-export const deliver = (world: World, link: Link.Link, bytes: number): void => {
-  if (link.isClosed) return
-  link.arrivedBytes += bytes
-  const receiver = world.nodes[link.to]!
-  const { hooks, reader } = world
-  while (link.arrivedBytes > 0 && !link.isPaused && !link.isClosed) {
-    const length = Math.min(link.arrivedBytes, Reader.READ_BYTES)
-    world.deliveries += Link.read(link, reader, length, world.content.isShared)
+const deliver = (world: World, link: Link.Link, bytes: number): void => {
+  const { hooks, links, reader } = world
+  if (Link.is(links, link, Link.CLOSED)) return
+  Flow.arrived(links, link, bytes)
+  const receiver = world.nodes[Link.to(links, link)]!
+  const conn = Link.toConn(links, link)
+  while (Flow.arrivedBytes(links, link) > 0 && !Link.is(links, link, Link.PAUSED | Link.CLOSED)) {
+    const length = Math.min(Flow.arrivedBytes(links, link), Reader.READ_BYTES)
+    world.deliveries += Flow.read(links, link, reader, length)
     world.bytes.delivered += length
-    const read = reader.buffer.subarray(0, length)
+    const read = Reader.view(reader, length)
     if (hooks.delivered.length > 0) {
-      const sender = world.nodes[link.from]!
-      for (const hook of hooks.delivered) {
-        hook(sender.view, receiver.view, link.toConn, read, world.queue.now)
-      }
+      const sender = world.nodes[Link.from(links, link)]!
+      for (const hook of hooks.delivered) hook(sender.view, receiver.view, conn, read, world.queue.now)
     }
-    world.receiver.read(world, receiver, link.toConn, read)
+    world.receiver.read(world, receiver, conn, read)
   }
-  if (!link.isClosed) activate(world, world.nodes[link.from]!, link)
+  if (!Link.is(links, link, Link.CLOSED)) activate(world, Link.from(links, link), link)
 }
 
 /** The receiver stops reading, or goes on. */
 export const setPaused = (world: World, node: Node, conn: ConnId, isPaused: boolean): void => {
-  const link = node.conns.get(conn)?.back
-  if (link === undefined) return
-  link.isPaused = isPaused
+  const there = node.conns.get(conn)
+  if (there === undefined) return
+  const link = Link.back(there)
+  Link.set(world.links, link, Link.PAUSED, isPaused)
   // As an event of its own: the node is in the middle of a step.
-  if (!isPaused) Queue.push(world.queue, world.queue.now, Queue.DELIVER, link.id, 0)
+  if (!isPaused) expect(world, world.queue.now, Queue.DELIVER, link)
 }
 
 /**
@@ -205,48 +170,45 @@ export const setPaused = (world: World, node: Node, conn: ConnId, isPaused: bool
 export const close = (world: World, node: Node, conn: ConnId, isSilent = false): void => {
   const link = node.conns.get(conn)
   if (link === undefined) return
-  node.conns.delete(conn)
+  const { lines, links } = world
   const { now } = world.queue
-  if (!link.isClosed) {
-    world.bytes.lost += Link.dropUnsent(link)
-    link.isSilent = isSilent
+  node.conns.delete(conn)
+  const wasOver = Link.is(links, link, Link.CLOSED)
+  if (!wasOver) {
+    world.bytes.lost += Flow.dropUnsent(links, link)
+    Link.set(links, link, Link.SILENT, isSilent)
     if (!isSilent) {
-      const at = Math.max(now + link.latencyMs, link.lastArrivalAt)
-      Queue.push(world.queue, at, Queue.CLOSED, link.id, 0)
+      // Nothing is overtaken: what was sent last has left the line by then.
+      const sentAt = Flow.flightBytes(links, link) > 0 ? Line.uploadFreeAt(lines, node.index) : now
+      const latencyMs = Line.latencyMs(lines, node.index, Link.to(links, link))
+      expect(world, Math.max(now, sentAt) + latencyMs, Queue.CLOSED, link)
     }
   }
-  if (link.back.isClosed) return
-  end(world, link.back)
-  if (link.isClosed) return
-  const [a, b] = link.isDialled ? [link, link.back] : [link.back, link]
-  for (const hook of world.hooks.disconnected) {
-    hook(world.nodes[a.from]!.view, a.fromConn, world.nodes[b.from]!.view, b.fromConn, now)
-  }
-}
-
-/** Nothing is delivered on a link any more. Once neither direction is alive, the connection is forgotten. */
-const end = (world: World, link: Link.Link): void => {
-  link.isClosed = true
-  world.bytes.lost += Link.dropUnsent(link) + link.flightBytes
-  link.flightBytes = 0
-  link.chunks.length = 0
-  link.kinds.length = 0
-  if (!link.back.isClosed) return
-  world.links[link.id] = undefined
-  world.links[link.back.id] = undefined
+  const back = Link.back(link)
+  if (Link.is(links, back, Link.CLOSED)) return
+  const other = world.nodes[Link.to(links, link)]!
+  const otherConn = Link.toConn(links, link)
+  const isDialled = Link.is(links, link, Link.DIALLED)
+  world.bytes.lost += Flow.end(links, back)
+  if (wasOver) return
+  const [a, aConn, b, bConn] = isDialled ? [node, conn, other, otherConn] : [other, otherConn, node, conn]
+  for (const hook of world.hooks.disconnected) hook(a.view, aConn, b.view, bConn, now)
 }
 
 /** The other end of a link has closed, and this one hears of it. */
-export const closed = (world: World, link: Link.Link, reason: CloseReason): void => {
-  if (link.isClosed) return
+const closed = (world: World, link: Link.Link, reason: CloseReason): void => {
+  const { lines, links } = world
+  if (Link.is(links, link, Link.CLOSED)) return
   const { now } = world.queue
-  const receiver = world.nodes[link.to]!
-  const pendingUntil = link.flightBytes > link.arrivedBytes ? receiver.line.downloadFreeAt : now
+  const receiver = world.nodes[Link.to(links, link)]!
+  const conn = Link.toConn(links, link)
+  const isComing = Flow.flightBytes(links, link) > Flow.arrivedBytes(links, link)
+  const pendingUntil = isComing ? Line.downloadFreeAt(lines, receiver.index) : now
   const at = Math.max(Cuts.releasedAt(world, link), pendingUntil)
-  if (at > now) return Queue.push(world.queue, at, Queue.CLOSED, link.id, 0)
-  end(world, link)
-  receiver.conns.delete(link.toConn)
-  world.receiver.closed(world, receiver, link.toConn, reason)
+  if (at > now) return expect(world, at, Queue.CLOSED, link)
+  world.bytes.lost += Flow.end(links, link)
+  receiver.conns.delete(conn)
+  world.receiver.closed(world, receiver, conn, reason)
 }
 
 /** A connection breaks for both ends: one hears of it now, the other as soon as word gets there. */

@@ -17,6 +17,8 @@ export interface Observer {
   readonly nodeDown?: (node: NodeView, now: Millis, why: "left" | "crashed") => void
   /** After every step of a node's client: the input, on the node's own clock, and all commands. */
   readonly stepped?: (node: NodeView, input: Input, commands: ReadonlyArray<Command>, now: Millis) => void
+  /** A peer without a client sends. */
+  readonly scripted?: (node: NodeView, conn: ConnId, chunks: ReadonlyArray<Bytes>, now: Millis) => void
   /** `a` has dialled `b`; the numbers are those of each side. */
   readonly connected?: (a: NodeView, aConn: ConnId, b: NodeView, bConn: ConnId, now: Millis) => void
   /** As in `connected`, whoever ended it; what was on its way is lost. */

@@ -11,11 +11,27 @@ export const READ_BYTES = 65_536
 /** Mutable, one owner. */
 export interface Reader {
   readonly buffer: Bytes
+  /** Views of its beginning by length, made once: most reads are a message or two. */
+  readonly views: Array<Bytes | undefined>
   /** Where wrong payload stands in the buffer: starts and ends. */
   readonly wrong: Array<number>
 }
 
-export const make = (): Reader => ({ buffer: new Uint8Array(READ_BYTES), wrong: [] })
+const MAX_VIEWS = 512
+
+export const make = (): Reader => ({ buffer: new Uint8Array(READ_BYTES), views: [], wrong: [] })
+
+/** A new read begins. */
+export const clear = (reader: Reader): void => {
+  if (reader.wrong.length > 0) reader.wrong.length = 0
+}
+
+/** The first `length` bytes. */
+export const view = ({ buffer, views }: Reader, length: number): Bytes => {
+  if (length >= MAX_VIEWS) return buffer.subarray(0, length)
+  while (views.length <= length) views.push(undefined)
+  return views[length] ??= buffer.subarray(0, length)
+}
 
 /** Copies a part of a chunk to `at`. */
 export const copy = (reader: Reader, at: number, chunk: Bytes, from: number, length: number): void => {

@@ -30,9 +30,12 @@ export interface PeerClass {
   readonly name: string
   readonly count: number
   readonly role: "seeder" | "leecher"
-  /** Bytes a second; 0: unlimited. */
+  /** What its line carries, bytes a second; 0: unlimited. */
   readonly uploadRateBytesPerSec: number
   readonly downloadRateBytesPerSec: number
+  /** What its user lets the client use of that, bytes a second; 0: all. */
+  readonly uploadLimitBytesPerSec: number
+  readonly downloadLimitBytesPerSec: number
   /** One way, per node; a path is the sum of two. */
   readonly latencyMs: { readonly min: number; readonly mean: number }
   readonly behaviour: Behaviour

@@ -55,7 +55,10 @@ const make = (world: World, node: Node): Behaviour.Stage => {
       if (begin + length > Geometry.pieceLength(geometry, piece)) return undefined
       return Content.payload(content, piece, begin, length, false)
     },
-    send: (conn, chunks) => Network.send(world, node, conn, chunks),
+    send: (conn, chunks) => {
+      for (const hook of world.hooks.scripted) hook(node.view, conn, chunks, world.queue.now)
+      Network.send(world, node, conn, chunks)
+    },
     wait: (conn, afterMs) =>
       Queue.call(world.queue, world.queue.now + afterMs, () => {
         if (node.script !== undefined && node.status === "up") Behaviour.later(node.script, conn, stage)

@@ -10,7 +10,8 @@ import type { Behaviour } from "./behaviour/Behaviour.ts"
 import type { Content } from "./Content.ts"
 import type { Digest } from "./Digest.ts"
 import type { Disk } from "./Disk.ts"
-import type { Link } from "./Link.ts"
+import type { Lines } from "./Line.ts"
+import type { Link, Links } from "./Link.ts"
 import type { NodeView, Observer } from "./Observer.ts"
 import type { Queue } from "./Queue.ts"
 import type { Reader } from "./Reader.ts"
@@ -24,8 +25,8 @@ export interface World {
   readonly queue: Queue
   readonly nodes: ReadonlyArray<Node>
   readonly nodeByHost: ReadonlyMap<string, Node>
-  /** By number; a link that is gone leaves a place. */
-  readonly links: Array<Link | undefined>
+  readonly lines: Lines
+  readonly links: Links
   readonly reader: Reader
   readonly tracker: TrackerNode
   readonly digest: Digest
@@ -80,7 +81,6 @@ export interface Node {
   /** 4 bytes. */
   readonly ip: Bytes
   readonly view: NodeView
-  readonly line: Line
   /** Its clock goes so much too fast (or, negative, too slow). */
   readonly drift: number
   /** Draws what the node decides by chance; the client's own seed comes from here too. */
@@ -113,30 +113,6 @@ export interface Node {
 export interface Cut {
   readonly salt: number
   readonly isOneWay: boolean
-}
-
-/** A node's access to the network. */
-export interface Line {
-  /** Bytes a millisecond; 0: unlimited. */
-  readonly uploadRate: number
-  readonly downloadRate: number
-  /** One way, to the middle of the network. */
-  readonly latencyMs: Millis
-  /** Bytes that one connection sends before it is another's turn. */
-  readonly quantum: number
-  uploadFreeAt: Millis
-  downloadFreeAt: Millis
-  /** The queue will say when the line is free to send. */
-  isArmed: boolean
-  /** Links that have little to say go first, as with fair queueing: they wait for each other only. */
-  readonly urgent: Turns
-  readonly patient: Turns
-}
-
-/** First in, first out. */
-export interface Turns {
-  readonly links: Array<Link>
-  head: number
 }
 
 /** What the parts of the world tell the nodes. None of these is called while a client steps, but for `crowded`. */

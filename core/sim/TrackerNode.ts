@@ -7,6 +7,7 @@ import * as Announce from "../tracker/Announce.ts"
 import * as Server from "../tracker/Server.ts"
 import { EXPIRE_BUDGET } from "../tracker/ServerLimits.ts"
 import * as Chance from "./Chance.ts"
+import * as Line from "./Line.ts"
 import * as Queue from "./Queue.ts"
 import type { Scenario } from "./Scenario.ts"
 import type { Node, World } from "./State.ts"
@@ -41,7 +42,7 @@ type Request = Extract<Command, { readonly _tag: "Announce" }>
 
 /** Asks the tracker for a node; its client hears the answer, unless the node has gone down meanwhile. */
 export const announce = (world: World, node: Node, { request, torrent, tracker }: Request): void => {
-  const latencyMs = node.line.latencyMs + LATENCY_MS
+  const latencyMs = Line.ownLatencyMs(world.lines, node.index) + LATENCY_MS
   const { life } = node
   Queue.call(world.queue, world.queue.now + latencyMs, () => {
     const answer = reply(world, node, request)

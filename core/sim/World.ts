@@ -13,13 +13,15 @@ import * as Cuts from "./Cuts.ts"
 import * as Digest from "./Digest.ts"
 import * as Disk from "./Disk.ts"
 import * as Faults from "./Faults.ts"
+import * as Line from "./Line.ts"
+import * as Link from "./Link.ts"
 import * as Lives from "./Lives.ts"
 import * as Network from "./Network.ts"
 import * as Nodes from "./Node.ts"
 import type { Observer, WorldView } from "./Observer.ts"
 import * as Queue from "./Queue.ts"
 import * as Reader from "./Reader.ts"
-import type { PeerClass, Scenario } from "./Scenario.ts"
+import { type PeerClass, peerCount, type Scenario } from "./Scenario.ts"
 import * as Stages from "./Stages.ts"
 import type { Distort, Hooks, Node, World } from "./State.ts"
 import * as TrackerNode from "./TrackerNode.ts"
@@ -40,8 +42,12 @@ export const make = (
 ): World => {
   const content = Content.make(scenario)
   const nodes: Array<Node> = []
+  const lines = Line.make(peerCount(scenario))
   for (const peerClass of scenario.classes) {
-    for (let i = 0; i < peerClass.count; i++) nodes.push(makeNode(scenario, content, peerClass, nodes.length))
+    for (let i = 0; i < peerClass.count; i++) {
+      setLine(lines, scenario.seed, peerClass, nodes.length)
+      nodes.push(makeNode(scenario, content, peerClass, nodes.length))
+    }
   }
   const expected = nodes.filter((node) => Lives.isExpected(node.peerClass)).length
   const world: World = {
@@ -50,7 +56,8 @@ export const make = (
     queue: Queue.make(),
     nodes,
     nodeByHost: new Map(nodes.map((node) => [node.address.host, node])),
-    links: [],
+    lines,
+    links: Link.make(content.isShared),
     reader: Reader.make(),
     tracker: TrackerNode.make(scenario),
     digest: Digest.make(),
@@ -79,6 +86,7 @@ const hooksOf = (observers: ReadonlyArray<Observer>): Hooks => {
     nodeUp: of("nodeUp"),
     nodeDown: of("nodeDown"),
     stepped: of("stepped"),
+    scripted: of("scripted"),
     connected: of("connected"),
     disconnected: of("disconnected"),
     delivered: of("delivered"),
@@ -89,6 +97,13 @@ const hooksOf = (observers: ReadonlyArray<Observer>): Hooks => {
   } as Hooks
 }
 
+const setLine = (lines: Line.Lines, seed: number, peerClass: PeerClass, index: number): void => {
+  const { downloadRateBytesPerSec, latencyMs, uploadRateBytesPerSec } = peerClass
+  const spread = latencyMs.mean - latencyMs.min
+  const latency = latencyMs.min + Chance.exponential(Chance.stream(seed, "latency", index), spread)
+  Line.set(lines, index, uploadRateBytesPerSec, downloadRateBytesPerSec, latency)
+}
+
 const makeNode = (
   scenario: Scenario,
   content: Content.Content,
@@ -96,12 +111,9 @@ const makeNode = (
   index: number,
 ): Node => {
   const { faults, seed } = scenario
-  const { downloadRateBytesPerSec, latencyMs, uploadRateBytesPerSec } = peerClass
   // Each in a network of its own: what a client derives from the first three parts is different for all.
   const ip = Uint8Array.of(20 + (index >>> 16), (index >>> 8) & 255, index & 255, 1)
   const address = Address.fromCompact4(Uint8Array.of(...ip, PORT >>> 8, PORT & 255), 0)
-  const spread = latencyMs.mean - latencyMs.min
-  const latency = latencyMs.min + Chance.exponential(Chance.stream(seed, "latency", index), spread)
   const script = Stages.behaviourOf(peerClass.behaviour)
   const isWhole = peerClass.role === "seeder" && script === undefined
   const driftRng = Chance.stream(seed, "drift", index)
@@ -110,7 +122,6 @@ const makeNode = (
     peerClass,
     address,
     ip,
-    line: Network.makeLine(uploadRateBytesPerSec, downloadRateBytesPerSec, latency),
     drift: (Chance.unit(driftRng) * 2 - 1) * faults.clockDriftPart,
     rng: Chance.stream(seed, script === undefined ? "client" : "behaviour", index),
     disk: Disk.make(content, isWhole, faults, Chance.stream(seed, "disk", index)),
@@ -161,16 +172,12 @@ export const step = (world: World): boolean => {
   return true
 }
 
-/** What the queue says comes next. What was meant for a link that is gone, or for an earlier life, finds nobody. */
+/** What the queue says comes next. What was meant for an earlier life finds nobody. */
 const dispatch = (world: World, queue: Queue.Queue): void => {
   const { kind, now, target, value } = queue
   if (kind <= Queue.CLOSED) {
-    const link = world.links[target]
-    if (link === undefined) return
-    Digest.event(world.digest, now, link.to, kind)
-    if (kind === Queue.ARRIVE) return Network.arrive(world, link, value)
-    if (kind === Queue.DELIVER) return Network.deliver(world, link, value)
-    return Network.closed(world, link, undefined)
+    Digest.event(world.digest, now, Link.to(world.links, target), kind)
+    return Network.happen(world, kind, target, value)
   }
   if (kind === Queue.CALL) {
     Digest.event(world.digest, now, 0, kind)
@@ -183,8 +190,8 @@ const dispatch = (world: World, queue: Queue.Queue): void => {
     if (value === node.life) Nodes.diskReady(world, node)
     return
   }
-  node.line.isArmed = false
-  Network.pump(world, node)
+  Line.setArmed(world.lines, target, false)
+  Network.pump(world, target)
 }
 
 const finish = (world: World): void => {

@@ -16,11 +16,13 @@ import { pieceHash } from "../metainfo/Metainfo.ts"
 import type * as Message from "../wire/Message.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blame from "./Blame.ts"
+import * as Haves from "./Haves.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Requests from "./Requests.ts"
 import * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** Part of a PIECE message's payload. Returns the rule that it breaks, if it does. */
 export const fragment = (
@@ -96,7 +98,7 @@ const answered = (peer: Peer.Peer, block: Geometry.BlockIndex, bytes: number, tu
     Pipeline.restart(peer.pipeline, turn.now)
   }
   Pipeline.blockReceived(peer.pipeline, turn.now, bytes, peer.isFilled)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** Every byte of the block has been sent on to the disk. */
@@ -183,10 +185,10 @@ const good = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Tu
   if (Bitfield.get(torrent.wanted, piece)) {
     torrent.haveBytes += Geometry.pieceLength(torrent.metainfo.geometry, piece)
   }
-  torrent.untold.push(piece)
+  Haves.add(torrent, piece)
   turn.out.push({ _tag: "Emit", torrent: torrent.id, event: { _tag: "PieceVerified", piece } })
   for (const peer of torrent.peers.values()) {
-    if (peer.amInterested) Requests.updateInterest(torrent, peer, turn)
+    if (peer.interest === piece) Requests.updateInterest(torrent, peer, turn)
   }
 }
 

@@ -66,7 +66,10 @@ export const decide = (policy: Policy, context: Context): Decision => {
 }
 
 /** What stands in the way of a peer that got no slot. */
-const whyChoked = (peer: ChokePeer, isSeeding: boolean): Reason => {
+export const whyChoked = (
+  peer: Pick<ChokePeer, "isInterested" | "isSeedOrUploadOnly" | "isSnubbed">,
+  isSeeding: boolean,
+): Reason => {
   if (!peer.isInterested) return "not-interested"
   if (peer.isSeedOrUploadOnly) return "seed"
   return peer.isSnubbed && !isSeeding ? "snubbed" : "no-slot"

@@ -3,6 +3,7 @@ import * as Address from "../base/Address.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
+import * as Choking from "./Choking.ts"
 import type { ConnId } from "./Input.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
@@ -10,6 +11,7 @@ import * as Picker from "./Picker.ts"
 import * as SmartBan from "./SmartBan.ts"
 import * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
+import * as Turn from "./Turn.ts"
 
 /** Ends a connection on which nothing will ever be asked for, in either direction (BEP 21). */
 export const closeIfPointless = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
@@ -34,8 +36,9 @@ export const gone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, 
   if (torrent.superSeed !== undefined) SuperSeed.left(torrent.superSeed, peer.conn)
   torrent.serving.delete(peer.conn)
   Pex.left(torrent, peer, turn)
-  if (!peer.amChoking) torrent.choking.hasNews = true
-  turn.touched.delete(peer)
+  Choking.left(torrent, peer)
+  Turn.forget(turn, peer)
+  turn.isNews = true
   Deadlines.remove(torrent.timers, peer.conn)
   if (peer.phase === "dialling") {
     torrent.halfOpen--

@@ -25,6 +25,7 @@ import * as MetadataServing from "./MetadataServing.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** What a torrent takes: in a private one nobody tells of others (BEP 27). */
 const offered = (torrent: State.Torrent): ReadonlyMap<string, number> =>
@@ -120,7 +121,7 @@ const setUploadOnly = (
   if (isUploadOnly === undefined || isUploadOnly === peer.isUploadOnly) return
   peer.isUploadOnly = isUploadOnly
   torrent.choking.hasNews = true
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** We want nothing more (BEP 21), and don't hide it. */
@@ -133,6 +134,6 @@ export const tellUploadOnly = (torrent: State.Torrent, turn: State.Turn): void =
   for (const peer of Peer.ready(torrent.peers)) {
     if (peer.extensions.upload_only === 0) continue
     Encoder.extended(peer.encoder, peer.extensions.upload_only, UploadOnly.encode(true))
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
 }

@@ -18,6 +18,7 @@ import * as ExternalAddress from "./ExternalAddress.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import type * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** What a peer may ask for, and whom it may have us dial, in a minute: beyond that it is not heard. */
 export const MAX_PER_MINUTE = 10
@@ -80,7 +81,7 @@ const find = (torrent: State.Torrent, address: Address.Address): Peer.Peer | und
 /** Only an IP address can be told; whom we dialled by name is not to be found by others. */
 const tell = (peer: Peer.Peer, message: ExtendedHolepunch.Message, turn: State.Turn): void => {
   Encoder.extended(peer.encoder, peer.extensions.ut_holepunch, ExtendedHolepunch.encode(message))
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** Somebody at that address is about to dial us: if it is worth a place, it is the next one that we dial. */

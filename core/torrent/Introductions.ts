@@ -11,10 +11,12 @@ import * as Connections from "./Connections.ts"
 import * as DhtNodes from "./DhtNodes.ts"
 import * as Duplicates from "./Duplicates.ts"
 import * as Extensions from "./Extensions.ts"
+import * as Haves from "./Haves.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import type * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
+import * as Turn from "./Turn.ts"
 
 /** Our 68 bytes, the first ones of each connection (BEP 3). */
 export const greet = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
@@ -23,7 +25,7 @@ export const greet = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn)
     peerId: torrent.local.peerId,
     features: { fast: true, extended: true, dht: DhtNodes.isSpoken(torrent) },
   })
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** The peer's handshake is here. Returns the rule that it breaks, if it does; a peer that we have already is closed. */
@@ -50,7 +52,7 @@ export const greeted = (
   Deadlines.set(torrent.timers, peer.conn, Peer.nextWake(peer))
   introduce(torrent, peer, handshake.features)
   Pex.joined(torrent, peer, turn)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
   turn.out.push({
     _tag: "Emit",
     torrent: torrent.id,
@@ -96,6 +98,7 @@ const isOnly = (
 
 /** What we have, as the first message (BEP 3, BEP 6), and what we can do (BEP 10). */
 const introduce = (torrent: State.Torrent, peer: Peer.Peer, features: Features): void => {
+  Haves.toldAll(torrent, peer)
   const saysNothing = torrent.superSeed !== undefined || Bitfield.isEmpty(torrent.have)
   if (peer.supportsFast && saysNothing) Encoder.haveNone(peer.encoder)
   else if (peer.supportsFast && Bitfield.isFull(torrent.have)) Encoder.haveAll(peer.encoder)

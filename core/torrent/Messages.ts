@@ -1,4 +1,5 @@
 /** What each message of a peer means to a torrent. A broken rule is a value that ends the connection, never a throw. */
+import * as Lazy from "../base/Lazy.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import * as Decoder from "../wire/Decoder.ts"
 import type * as Message from "../wire/Message.ts"
@@ -13,9 +14,10 @@ import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Requests from "./Requests.ts"
-import type * as State from "./State.ts"
+import * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
 import * as Timers from "./Timers.ts"
+import * as Turn from "./Turn.ts"
 import * as Uploads from "./Uploads.ts"
 
 /** Suggested or allowed-fast pieces remembered of one peer: more is no help but memory (BEP 6 suggests about ten). */
@@ -40,7 +42,7 @@ export const take = (
     const fault = handle(torrent, peer, item, turn)
     if (fault !== undefined) return Connections.close(torrent, peer, turn, `protocol error: ${fault}`)
     // A verdict on bad data, or another connection to the same peer, may have ended this very connection.
-    if (!torrent.peers.has(peer.conn) || Peer.isMirror(peer)) return
+    if (turn.isNews && (!torrent.peers.has(peer.conn) || Peer.isMirror(peer))) return
   }
 }
 
@@ -51,6 +53,8 @@ const handle = (
   item: Message.Item,
   turn: State.Turn,
 ): string | undefined => {
+  // The two that come by far most often say themselves whether anything follows from them.
+  if (item._tag !== "Fragment" && item._tag !== "Have") turn.isNews = true
   switch (item._tag) {
     case "Fragment":
       return Blocks.fragment(torrent, peer, item, turn)
@@ -64,7 +68,7 @@ const handle = (
       return unchoke(peer, turn)
     case "Interested":
     case "NotInterested":
-      Choking.interestChanged(torrent, peer, item._tag === "Interested")
+      Choking.interestChanged(torrent, peer, item._tag === "Interested", turn)
       peer.usefulAt = turn.now
       return undefined
     case "Have":
@@ -76,10 +80,10 @@ const handle = (
     case "HaveNone":
       return haveNone(torrent, peer, turn)
     case "Suggest":
-      return hint(torrent, peer, peer.suggested, item.piece)
+      return hint(torrent, peer, "suggested", item.piece)
     case "AllowedFast":
-      turn.touched.add(peer)
-      return hint(torrent, peer, peer.allowedFast, item.piece)
+      Turn.touch(turn, peer)
+      return hint(torrent, peer, "allowedFast", item.piece)
     case "Reject":
       return reject(torrent, peer, item, turn)
     case "Request":
@@ -88,6 +92,8 @@ const handle = (
       Uploads.cancel(torrent, peer, item, turn)
       return undefined
     case "Extended":
+      // Addresses to dial, another name for a message, a peer that wants nothing more: seldom, and anything may follow.
+      turn.isNews = true
       return Extensions.take(torrent, peer, item, turn)
     case "Port":
       DhtNodes.told(torrent, peer, item.port, turn)
@@ -109,7 +115,7 @@ const unchoke = (peer: Peer.Peer, turn: State.Turn): undefined => {
   peer.isSnubbed = false
   peer.rejects = 0
   peer.owedSince = turn.now
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /**
@@ -156,7 +162,7 @@ const becameSeed = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): 
   Bitfield.fill(peer.has)
   Picker.addSeed(torrent.picker)
   if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
   Requests.updateInterest(torrent, peer, turn)
 }
 
@@ -169,7 +175,10 @@ const have = (
   const piece = Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "a piece that doesn't exist"
   peer.hasSpoken = true
-  return haveAlso(torrent, peer, [piece], turn)
+  if (!Bitfield.set(peer.has, piece)) return undefined
+  Picker.addHave(torrent.picker, piece)
+  hasMore(torrent, peer, Picker.isMissing(torrent.picker, piece), turn)
+  return undefined
 }
 
 /** It has these pieces, too, or has told of them before. */
@@ -181,27 +190,34 @@ const haveAlso = (
 ): undefined => {
   let isNews = false
   for (const piece of pieces) {
-    if (Bitfield.get(peer.has, piece)) continue
+    if (!Bitfield.set(peer.has, piece)) continue
     isNews = true
-    Bitfield.set(peer.has, piece)
     Picker.addHave(torrent.picker, piece)
   }
-  if (!isNews) return
-  if (torrent.superSeed !== undefined) SuperSeed.changed(torrent.superSeed)
-  Requests.updateInterest(torrent, peer, turn)
-  turn.touched.add(peer)
+  if (isNews) hasMore(torrent, peer, true, turn)
+}
+
+/** It has more than before, perhaps something that we lack; usually nothing follows from that. */
+const hasMore = (torrent: State.Torrent, peer: Peer.Peer, mayBeMissing: boolean, turn: State.Turn): void => {
+  if (torrent.superSeed !== undefined) {
+    SuperSeed.changed(torrent.superSeed)
+    turn.isNews = true
+  }
+  // Who has more is no less interesting than before.
+  if (mayBeMissing && !peer.amInterested) Requests.updateInterest(torrent, peer, turn)
+  if (Requests.hasRoom(peer) || (Peer.isDone(peer) && State.isComplete(torrent))) Turn.touch(turn, peer)
 }
 
 const hint = (
   torrent: State.Torrent,
   peer: Peer.Peer,
-  hints: Set<Geometry.PieceIndex>,
+  kind: "suggested" | "allowedFast",
   index: number,
 ): string | undefined => {
   if (!peer.supportsFast) return "a hint without the fast extension (BEP 6)"
   const piece = Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "a piece that doesn't exist"
-  if (hints.size < MAX_HINTS) hints.add(piece)
+  if (peer[kind].size < MAX_HINTS) peer[kind] = Lazy.add(peer[kind], piece)
   return undefined
 }
 

@@ -7,6 +7,7 @@ import * as Encoder from "../wire/Encoder.ts"
 import * as Metadata from "../wire/ExtendedMetadata.ts"
 import type { Peer } from "./Peer.ts"
 import type * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** Copies of the whole that one connection may take: one that fails its hash and one more, and then something is wrong. */
 export const MAX_COPIES = 3
@@ -28,7 +29,7 @@ export const asked = (
   const { infoBytes } = torrent.metainfo
   const { part } = message.value
   const partCount = Metadata.partCount(infoBytes.length)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
   if (part >= partCount || isEnough(peer, partCount)) {
     // Refusals are small, but who asks without reading the answers gets none: they would pile up.
     if (!peer.isCongested) Encoder.extended(peer.encoder, id, Metadata.reject(part))

@@ -7,6 +7,7 @@
  *          └────────────────────────┴──── failed, closed, violation, time-out ──▶ (removed)
  */
 import type { Address } from "../base/Address.ts"
+import * as Lazy from "../base/Lazy.ts"
 import * as Rate from "../base/Rate.ts"
 import type { Millis } from "../base/Time.ts"
 import type { BlockIndex, Geometry, PieceIndex } from "../metainfo/Geometry.ts"
@@ -21,7 +22,7 @@ import * as Limits from "./Limits.ts"
 import type * as Pex from "./Pex.ts"
 import * as Pipeline from "./Pipeline.ts"
 
-/** Mutable, owned by its torrent. */
+/** Mutable, owned by its torrent. What is put into its Maps and Sets goes there by `Lazy.ts`: most stay empty. */
 export interface Peer {
   readonly conn: ConnId
   /** Where the connection leads to; of a peer that came to us the port is of no further use. */
@@ -35,12 +36,16 @@ export interface Peer {
   readonly decoder: Decoder.Decoder
   /** What this step has to say to the peer; sent as one write at the end of the step. */
   readonly encoder: Encoder.Encoder
+  /** This step looks at it before it ends ({@link "./Turn.ts"}). */
+  isTouched: boolean
   /** The peer's program, for people. */
   client: string
   peerId: string
   supportsFast: boolean
   /** Pieces the peer has; all clear until it says more. */
   readonly has: Bitfield.Bitfield
+  /** How many pieces of the log of `Haves.ts` it has been told of. */
+  told: number
   /** False until the first message after the handshake: only there may a bitfield stand (BEP 3, BEP 6). */
   hasSpoken: boolean
   /** Counted as a seed by the picker. */
@@ -51,8 +56,12 @@ export interface Peer {
   isInterested: boolean
   /** We have told the peer that we are interested. */
   amInterested: boolean
+  /** A piece that it has and that we lack, of all such: as long as we lack it, we are interested. */
+  interest: PieceIndex | undefined
   /** We choke the peer. */
   amChoking: boolean
+  /** When it last stopped wanting something from us. */
+  idleSince: Millis
   /** It owes its slot to luck. */
   isOptimistic: boolean
   /** Why the choker chokes it or doesn't; `undefined` until it has looked at it. */
@@ -66,15 +75,15 @@ export interface Peer {
   /** The extension messages that it takes, by its numbers (BEP 10). */
   extensions: ExtendedIds.Ids
   /** How far it has heard of our other peers (BEP 11); `undefined`: it doesn't take that. */
-  told: Pex.Told | undefined
+  pex: Pex.Told | undefined
   /** How often it has told us of others; `undefined`: never. */
   budget: Budget.Budget | undefined
   /** Parts of the metadata that it was given (BEP 9). */
   metadataParts: number
   /** Blocks that the peer has asked for and we have not begun to read, oldest first: offset in the torrent → bytes. */
-  readonly asked: Map<number, number>
+  asked: Map<number, number>
   /** Those that are being read for it. */
-  readonly reading: Map<number, number>
+  reading: Map<number, number>
   /** Reads that the disk has not answered, those for requests taken back meanwhile included. */
   readsInFlight: number
   /** More is waiting to be sent on its connection than is of use. */
@@ -82,17 +91,17 @@ export interface Peer {
   /** Requests that we refused, since it was last unchoked or sent a block. */
   refusals: number
   /** Pieces that it may have while we choke it (BEP 6), and the bytes of them that are left. */
-  readonly granted: Set<PieceIndex>
+  granted: Set<PieceIndex>
   grantedBytes: number
   /** Requests the peer takes at a time (BEP 10 `reqq`). */
   reqq: number
   /** Blocks asked for and not yet here, with the time of asking; oldest first. */
-  readonly requests: Map<BlockIndex, Millis>
+  requests: Map<BlockIndex, Millis>
   /** How many answers that are no longer waited for may still arrive for a block, oldest first. */
-  readonly forgotten: Map<BlockIndex, number>
+  forgotten: Map<BlockIndex, number>
   /** Pieces that may be requested while choked (BEP 6). */
-  readonly allowedFast: Set<PieceIndex>
-  readonly suggested: Set<PieceIndex>
+  allowedFast: Set<PieceIndex>
+  suggested: Set<PieceIndex>
   readonly pipeline: Pipeline.Pipeline
   /** As many requests are outstanding as the pipeline allows. */
   isFilled: boolean
@@ -143,37 +152,41 @@ export const make = (
   phase: isIncoming ? "handshaking" : "dialling",
   decoder: bounded(decoder, geometry),
   encoder: Encoder.make(),
+  isTouched: false,
   client: "",
   peerId: "",
   supportsFast: false,
   has: Bitfield.make(geometry.pieceCount),
+  told: 0,
   hasSpoken: false,
   isSeed: false,
   isChoking: true,
   isInterested: false,
   amInterested: false,
+  interest: undefined,
   amChoking: true,
+  idleSince: now,
   isOptimistic: false,
   reason: undefined,
   lastUnchokedAt: -Infinity,
   uploadedAtUnchoke: 0,
   isUploadOnly: false,
   extensions: ExtendedIds.NONE,
-  told: undefined,
+  pex: undefined,
   budget: undefined,
   metadataParts: 0,
-  asked: new Map(),
-  reading: new Map(),
+  asked: Lazy.noEntries(),
+  reading: Lazy.noEntries(),
   readsInFlight: 0,
   isCongested: false,
   refusals: 0,
-  granted: new Set(),
+  granted: Lazy.noItems(),
   grantedBytes: 0,
   reqq: Limits.DEFAULT_REQQ,
-  requests: new Map(),
-  forgotten: new Map(),
-  allowedFast: new Set(),
-  suggested: new Set(),
+  requests: Lazy.noEntries(),
+  forgotten: Lazy.noEntries(),
+  allowedFast: Lazy.noItems(),
+  suggested: Lazy.noItems(),
   pipeline: Pipeline.make(now),
   isFilled: false,
   latencyProbe: undefined,
@@ -215,7 +228,7 @@ export const isDone = (peer: Peer): boolean => peer.isUploadOnly || Bitfield.isF
 /** Takes a request back; its answer may be on its way all the same. The oldest such expectation is dropped first. */
 export const forget = (peer: Peer, block: BlockIndex): void => {
   if (!peer.requests.delete(block)) return
-  peer.forgotten.set(block, (peer.forgotten.get(block) ?? 0) + 1)
+  peer.forgotten = Lazy.set(peer.forgotten, block, (peer.forgotten.get(block) ?? 0) + 1)
   if (peer.forgotten.size <= Limits.MAX_FORGOTTEN_BLOCKS) return
   for (const oldest of peer.forgotten.keys()) {
     peer.forgotten.delete(oldest)

@@ -19,6 +19,7 @@ import * as Candidates from "./Candidates.ts"
 import type { ConnId } from "./Input.ts"
 import * as Peer from "./Peer.ts"
 import type * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** One message a minute to each peer (BEP 11). */
 export const INTERVAL_MS: Millis = MINUTE
@@ -87,8 +88,8 @@ export const left = ({ pex }: State.Torrent, peer: Peer.Peer, turn: State.Turn):
 
 /** The peer has said what it takes: if that is peer exchange, it hears from us soon. */
 export const greeted = ({ pex }: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
-  if (pex === undefined || peer.extensions.ut_pex === 0 || peer.told !== undefined) return
-  peer.told = { joined: 0, left: pex.count, sentAt: -Infinity }
+  if (pex === undefined || peer.extensions.ut_pex === 0 || peer.pex !== undefined) return
+  peer.pex = { joined: 0, left: pex.count, sentAt: -Infinity }
   pex.dueAt = Math.min(pex.dueAt, turn.now + GATHER_MS)
 }
 
@@ -107,7 +108,7 @@ export const run = (torrent: State.Torrent, turn: State.Turn): void => {
   let isNewsLeft = false
   let heardByAll = pex.count
   for (const peer of Peer.ready(torrent.peers)) {
-    const { told } = peer
+    const { pex: told } = peer
     if (told === undefined || peer.extensions.ut_pex === 0) continue
     if (turn.now >= told.sentAt + INTERVAL_MS) tell(torrent, pex, peer, told, turn)
     isNewsLeft ||= told.joined < pex.count || told.left < pex.count
@@ -130,7 +131,7 @@ const tell = (torrent: State.Torrent, pex: Pex, peer: Peer.Peer, told: Told, tur
   told.sentAt = turn.now
   const message = { added: [...added.found.values()], dropped: [...dropped.found.values()] }
   Encoder.extended(peer.encoder, peer.extensions.ut_pex, ExtendedPex.encode(message))
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** By address; `upTo`: the number up to which the peer will have been told. */

@@ -195,6 +195,9 @@ export const lost = (picker: Picker, piece: PieceIndex): void => {
 /** The piece belongs to a selected file. */
 export const isWanted = (picker: Picker, piece: PieceIndex): boolean => Bitfield.get(picker.wanted, piece)
 
+/** The piece belongs to a selected file, and is not verified. */
+export const isMissing = (picker: Picker, piece: PieceIndex): boolean => Bitfield.get(picker.missing, piece)
+
 /** Another selection of files. Started pieces that are no longer wanted keep their blocks, for the case that they are again. */
 export const setWanted = (picker: Picker, wanted: Bitfield.Bitfield): void => {
   for (const piece of Geometry.pieces(picker.geometry)) {
@@ -217,10 +220,9 @@ export const missingWanted = (picker: Picker): number => picker.missing.count
 export const isEndGame = (picker: Picker): boolean =>
   Availability.size(picker.availability) === 0 && picker.partials.openCount === 0
 
-/** The peer has a wanted piece that is not verified: reason to be interested (BEP 3). */
-export const hasInteresting = (picker: Picker, has: Bitfield.Bitfield): boolean =>
-  // Two sets that together outnumber the pieces have one in common.
-  picker.missing.count + has.count > has.length || Bitfield.firstCommon(picker.missing, has, 0) !== undefined
+/** A wanted piece that is not verified and that the peer has: what our interest rests on (BEP 3). */
+export const firstInteresting = (picker: Picker, has: Bitfield.Bitfield): PieceIndex | undefined =>
+  Bitfield.firstCommon(picker.missing, has, 0)
 
 const blockInPiece = (picker: Picker, block: BlockIndex): number => block % picker.geometry.blocksPerPiece
 

@@ -1,31 +1,33 @@
 /** Keeping each peer's pipeline full, and telling it whether we want anything. */
+import * as Lazy from "../base/Lazy.ts"
 import type { Millis } from "../base/Time.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import * as Encoder from "../wire/Encoder.ts"
-import * as Bitfield from "./Bitfield.ts"
 import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
+import * as Turn from "./Turn.ts"
 
 /** Says `interested` or `not interested` when that has changed (BEP 3: the state must be kept true at all times). */
 export const updateInterest = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
   if (peer.phase !== "ready") return
-  const wants = !State.isComplete(torrent) && Picker.hasInteresting(torrent.picker, peer.has)
+  peer.interest = State.isComplete(torrent) ? undefined : Picker.firstInteresting(torrent.picker, peer.has)
+  const wants = peer.interest !== undefined
   if (wants === peer.amInterested) return
   peer.amInterested = wants
   peer.usefulAt = turn.now
   if (wants) Encoder.interested(peer.encoder)
   else Encoder.notInterested(peer.encoder)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** Asks for as many blocks as the peer's pipeline has room for. */
 export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
   if (!mayRequest(peer)) return
-  const room = Pipeline.target(peer.pipeline, peer.reqq) - peer.requests.size
+  const room = roomOf(peer)
   if (room <= 0) return
   // In end game only a peer that would idle asks for what others owe us already: each duplicate is likely wasted.
   const isIdle = peer.requests.size < Limits.MIN_PIPELINE
@@ -48,8 +50,13 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
   }
   peer.isFilled = blocks.length === room
   for (const block of blocks) request(torrent, peer, block, isExclusive, turn.now)
-  if (blocks.length > 0) turn.touched.add(peer)
+  if (blocks.length > 0) Turn.touch(turn, peer)
 }
+
+/** The peer may be asked for more than it has been asked for. */
+export const hasRoom = (peer: Peer.Peer): boolean => mayRequest(peer) && roomOf(peer) > 0
+
+const roomOf = (peer: Peer.Peer): number => Pipeline.target(peer.pipeline, peer.reqq) - peer.requests.size
 
 const mayRequest = (peer: Peer.Peer): boolean =>
   peer.phase === "ready" && peer.amInterested && !peer.isSnubbed &&
@@ -68,7 +75,7 @@ const request = (
     peer.latencyProbe = block
   }
   Picker.requested(torrent.picker, block, peer.conn, isExclusive)
-  peer.requests.set(block, now)
+  peer.requests = Lazy.set(peer.requests, block, now)
   if (peer.requests.size === 1) Timers.rearm(torrent, peer)
   Encoder.request(
     peer.encoder,
@@ -94,19 +101,5 @@ export const cancel = (
     Geometry.blockBegin(geometry, block),
     Geometry.blockLength(geometry, block),
   )
-  turn.touched.add(peer)
-}
-
-/**
- * Tells every peer but seeds which pieces we have verified, in one write each: those that have them, too, since a
- * super-seeder shows the next piece when it hears of the last one (BEP 16).
- */
-export const tellHaves = (torrent: State.Torrent, turn: State.Turn): void => {
-  if (torrent.untold.length === 0) return
-  for (const peer of torrent.peers.values()) {
-    if (peer.phase !== "ready" || Bitfield.isFull(peer.has)) continue
-    for (const piece of torrent.untold) Encoder.have(peer.encoder, piece)
-    turn.touched.add(peer)
-  }
-  torrent.untold.length = 0
+  Turn.touch(turn, peer)
 }

@@ -9,6 +9,7 @@ import type * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import type * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
+import * as Turn from "./Turn.ts"
 
 /** When {@link run} next does something by itself. */
 export const nextWake = ({ superSeed }: State.Torrent): Millis => superSeed?.wakeAt ?? NEVER
@@ -33,7 +34,7 @@ export const run = (torrent: State.Torrent, turn: State.Turn): void => {
     const peer = torrent.peers.get(conn)!
     Encoder.have(peer.encoder, piece)
     peer.usefulAt = turn.now
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
 }
 
@@ -50,7 +51,7 @@ const end = (
       if (Bitfield.get(peer.has, piece) || SuperSeed.isVisible(superSeed, peer.conn, piece)) continue
       Encoder.have(peer.encoder, piece)
     }
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
   Extensions.tellUploadOnly(torrent, turn)
   for (const peer of [...torrent.peers.values()]) Connections.closeIfPointless(torrent, peer, turn)

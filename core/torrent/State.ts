@@ -11,9 +11,9 @@ import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import type * as Choker from "./Choker.ts"
 import * as Slots from "./choke/Slots.ts"
-import type { Command } from "./Command.ts"
 import type * as ExternalAddress from "./ExternalAddress.ts"
 import type * as Goals from "./Goals.ts"
+import * as Haves from "./Haves.ts"
 import type { ConnId, TorrentId } from "./Input.ts"
 import * as Lookups from "./Lookups.ts"
 import type { Handover } from "./metadata/Handover.ts"
@@ -24,6 +24,8 @@ import * as SmartBan from "./SmartBan.ts"
 import * as SuperSeed from "./SuperSeed.ts"
 import * as Throttle from "./Throttle.ts"
 import * as Turnover from "./Turnover.ts"
+
+export type { Turn } from "./Turn.ts"
 
 /** The connections of all torrents of a client together. */
 export interface Load {
@@ -122,6 +124,10 @@ export interface Choking {
   ranAt: Millis
   /** A slot has fallen free, or somebody wants one: free slots are filled without waiting for the round. */
   hasNews: boolean
+  /** Who has a slot, in the order of getting it. */
+  readonly unchoked: Array<ConnId>
+  /** When one of them may have gone without a use for it for too long. */
+  idleAt: Millis
 }
 
 export interface Torrent {
@@ -156,14 +162,16 @@ export interface Torrent {
   schedules: Schedules.Schedules
   /** When the schedule next wants a tick: kept, since every step asks. */
   announceAt: Millis
+  /** When the torrent next wants a tick, as of its last decision. */
+  wakeAt: Millis
   readonly rng: Rng.Rng
   /** When each peer's own timers are next looked at: never later than they are due. */
   readonly timers: Deadlines.Deadlines
   readonly writes: Map<Geometry.PieceIndex, PieceWrites>
   /** Who writes each block that comes in parts, or {@link MIXED}; forgotten when it is whole, or its piece is judged. */
   readonly writers: Map<Geometry.BlockIndex, ConnId>
-  /** Verified, and not yet told to the peers. */
-  readonly untold: Array<Geometry.PieceIndex>
+  /** Verified pieces, as far as the peers are to hear of them. */
+  readonly haves: Haves.Haves
   /** Shared by all torrents of the client. */
   readonly throttle: Throttle.Throttle
   readonly buckets: Throttle.Buckets
@@ -179,16 +187,6 @@ export interface Torrent {
   /** Payload that was of no use: duplicates, blocks that came too late, bad pieces. */
   wastedBytes: number
   hashFailures: number
-}
-
-/** One step's working set: the time, the commands so far, and the peers that it touched. */
-export interface Turn {
-  readonly now: Millis
-  readonly out: Array<Command>
-  /** Peers that may have something to be sent or could take another request. */
-  readonly touched: Set<Peer>
-  /** Blocks have become free, or end game has begun: every peer may take a request. */
-  refillAll: boolean
 }
 
 export const make = (
@@ -241,15 +239,23 @@ export const make = (
       rng,
     }),
     announceAt: NEVER,
+    wakeAt: NEVER,
     rng,
     timers: Deadlines.make(),
     writes: new Map(),
     writers: new Map(),
-    untold: [],
+    haves: Haves.make(),
     throttle,
     buckets: Throttle.makeBuckets(options, now),
     choker: options.choker,
-    choking: { slots: Slots.make(options.choker.slots), roundAt: NEVER, ranAt: -Infinity, hasNews: false },
+    choking: {
+      slots: Slots.make(options.choker.slots),
+      roundAt: NEVER,
+      ranAt: -Infinity,
+      hasNews: false,
+      unchoked: [],
+      idleAt: NEVER,
+    },
     serving: new Set(),
     downloadRate: Rate.make(now),
     uploadRate: Rate.make(now),

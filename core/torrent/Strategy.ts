@@ -5,7 +5,7 @@ import * as Availability from "./Availability.ts"
 import * as Bitfield from "./Bitfield.ts"
 import type { PartialPiece } from "./Partials.ts"
 
-export type Strategy = "rarest" | "sequential"
+export type Strategy = "rarest" | "random" | "sequential"
 
 export interface Order {
   /** The listed pieces that `has` contains, each once, the one to start first in front. */
@@ -71,10 +71,33 @@ const rarest: Order = {
   isSuggestible: true,
 }
 
+const random: Order = {
+  *fresh(availability, has, _verifiedCount, rng) {
+    const { order } = availability
+    const size = Availability.size(availability)
+    const drawn = new Set<PieceIndex>()
+    // Any listed piece is as likely as any other: so are those that the peer has, once it has one.
+    for (let draws = size <= FEW ? 0 : PATIENCE; draws > 0; draws--) {
+      const piece = order[Rng.below(rng, size)]! as PieceIndex
+      if (!Bitfield.get(has, piece) || drawn.has(piece)) continue
+      drawn.add(piece)
+      yield piece
+    }
+    const left = [...byIndex(availability, has)].filter((piece) => !drawn.has(piece))
+    for (let count = left.length; count > 0; count--) {
+      const at = Rng.below(rng, count)
+      yield left[at]!
+      left[at] = left[count - 1]!
+    }
+  },
+  rank: rarest.rank,
+  isSuggestible: false,
+}
+
 const sequential: Order = {
   fresh: byIndex,
   rank: (partial) => partial.piece,
   isSuggestible: false,
 }
 
-export const orders: Readonly<Record<Strategy, Order>> = { rarest, sequential }
+export const orders: Readonly<Record<Strategy, Order>> = { rarest, random, sequential }

@@ -54,6 +54,10 @@ export const isMetered = (throttle: Throttle, address: Address.Address): boolean
 export const isUploadLimited = (throttle: Throttle, buckets: Buckets): boolean =>
   throttle.upload.rateBytesPerSec > 0 || buckets.upload.rateBytesPerSec > 0
 
+/** True if downloads of this torrent are limited at all. */
+export const isDownloadLimited = (throttle: Throttle, buckets: Buckets): boolean =>
+  throttle.download.rateBytesPerSec > 0 || buckets.download.rateBytesPerSec > 0
+
 /**
  * When a bucket opens, if nothing more is taken: whatever time it is now, so that a tick before then finds it shut, and
  * one at that time open.

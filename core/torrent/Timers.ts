@@ -9,6 +9,7 @@ import * as Limits from "./Limits.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import type * as State from "./State.ts"
+import * as Turn from "./Turn.ts"
 
 /** Looks at every peer whose time may have come. */
 export const run = (torrent: State.Torrent, turn: State.Turn): void => {
@@ -36,7 +37,7 @@ const due = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void =>
   if (now >= peer.lastSentAt + Limits.KEEP_ALIVE_INTERVAL) {
     Encoder.keepAlive(peer.encoder)
     peer.lastSentAt = now
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
   if (peer.isPaused) return
   if (now >= peer.lastReceivedAt + Limits.INACTIVITY_TIMEOUT) {

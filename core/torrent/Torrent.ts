@@ -24,12 +24,14 @@ import * as Choking from "./Choking.ts"
 import type { Command } from "./Command.ts"
 import * as Connections from "./Connections.ts"
 import * as Goals from "./Goals.ts"
+import * as Haves from "./Haves.ts"
 import type { ConnId, Input, TorrentId } from "./Input.ts"
 import * as Extensions from "./Extensions.ts"
 import * as Lookups from "./Lookups.ts"
 import * as Messages from "./Messages.ts"
 import type { Contact } from "./metadata/Contact.ts"
 import type { Handover } from "./metadata/Handover.ts"
+import type * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import * as Places from "./Places.ts"
 import * as Requests from "./Requests.ts"
@@ -38,6 +40,7 @@ import * as State from "./State.ts"
 import type * as Throttle from "./Throttle.ts"
 import * as Timers from "./Timers.ts"
 import * as Trackers from "./Trackers.ts"
+import * as Turn from "./Turn.ts"
 import * as Uploads from "./Uploads.ts"
 
 export type Torrent = State.Torrent
@@ -53,7 +56,7 @@ export const start = (
   inherited?: Handover,
 ): readonly [Torrent, ReadonlyArray<Command>] => {
   const torrent = State.make(id, local, throttle, metainfo, options, now, inherited)
-  const turn = newTurn(now)
+  const turn = Turn.make(now, true)
   for (const contact of inherited?.contacts ?? []) adopt(torrent, contact, turn)
   if (State.isComplete(torrent)) completed(torrent, turn)
   Trackers.step(torrent, { _tag: "Start", now }, turn)
@@ -63,9 +66,10 @@ export const start = (
 
 /** One transition. Spends `torrent`. */
 export const step = (torrent: Torrent, input: Input): readonly [Torrent, ReadonlyArray<Command>] => {
-  const turn = newTurn(input.now)
+  const turn = Turn.make(input.now, input._tag !== "ConnRead")
   const before = torrent.haveBytes
   take(torrent, input, turn)
+  if (Turn.isQuiet(turn) && turn.now < torrent.wakeAt) return [torrent, turn.out]
   if (torrent.haveBytes !== before && State.isComplete(torrent)) {
     completed(torrent, turn)
     // Of a part of the files nobody is told: to a tracker, who has completed is a seeder (BEP 3).
@@ -83,7 +87,7 @@ export const accept = (
   bytes: Bytes,
   now: Millis,
 ): readonly [Torrent, ReadonlyArray<Command>] => {
-  const turn = newTurn(now)
+  const turn = Turn.make(now, true)
   const peer = Places.accept(torrent, conn, address, turn)
   if (peer !== undefined) Messages.read(torrent, peer, bytes, turn)
   decide(torrent, turn)
@@ -100,21 +104,26 @@ const adopt = (torrent: Torrent, contact: Contact, turn: State.Turn): void => {
   turn.out.push(...turn.out.splice(news).filter((command) => !isOld(command)))
 }
 
-/** When a `Tick` would next change something. */
-export const nextWake = (torrent: Torrent, now: Millis): Millis => {
-  if (torrent.phase !== "running") return torrent.announceAt
-  return Math.min(
-    torrent.announceAt,
-    torrent.lookups.at,
-    Deadlines.next(torrent.timers),
-    Places.nextDialAt(torrent, now),
-    Places.nextTurnoverAt(torrent),
-    Reveals.nextWake(torrent),
-    Goals.nextWake(torrent),
-    Choking.nextWake(torrent),
-    Pex.nextWake(torrent),
-    Uploads.nextWake(torrent),
-  )
+/** When a `Tick` would next change something; asked for anew after each decision, and by {@link rearm}. */
+export const nextWake = (torrent: Torrent): Millis => torrent.wakeAt
+
+/** Something besides its own steps has changed what the torrent may do, or when: asks anew. */
+export const rearm = (torrent: Torrent, now: Millis): void => {
+  torrent.wakeAt = torrent.phase === "running"
+    ? Math.min(
+      torrent.announceAt,
+      torrent.lookups.at,
+      Deadlines.next(torrent.timers),
+      Places.nextDialAt(torrent, now),
+      Places.nextTurnoverAt(torrent),
+      Reveals.nextWake(torrent),
+      Goals.nextWake(torrent),
+      Haves.nextWake(torrent),
+      Choking.nextWake(torrent),
+      Pex.nextWake(torrent),
+      Uploads.nextWake(torrent),
+    )
+    : torrent.announceAt
 }
 
 /** The client has stopped or resumed reading from a peer: while it does not read, the peer cannot be late. */
@@ -128,8 +137,6 @@ export const setPaused = (torrent: Torrent, conn: ConnId, isPaused: boolean, now
   peer.owedSince = now
   Timers.rearm(torrent, peer)
 }
-
-const newTurn = (now: Millis): State.Turn => ({ now, out: [], touched: new Set(), refillAll: false })
 
 /** Facts first: what the input says, without choosing anything. */
 const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
@@ -194,7 +201,7 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
 const decide = (torrent: Torrent, turn: State.Turn): void => {
   if (torrent.phase === "running") {
     Timers.run(torrent, turn)
-    for (const peer of [...turn.touched]) Connections.closeIfPointless(torrent, peer, turn)
+    if (State.isComplete(torrent)) closePointless(torrent, turn)
     Places.turnover(torrent, turn)
     Reveals.run(torrent, turn)
     Trackers.askIfStarved(torrent, turn)
@@ -202,20 +209,39 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
     Places.dial(torrent, turn)
     Choking.run(torrent, turn)
     Uploads.serve(torrent, turn)
-    // Who has just answered goes first: between two blocks it must not look as if it had stopped.
-    for (const peer of [...turn.touched]) Requests.refill(torrent, peer, turn)
-    if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
-    Requests.tellHaves(torrent, turn)
+    refill(torrent, turn)
+    Haves.run(torrent, turn)
     Pex.run(torrent, turn)
     Goals.check(torrent, turn)
   }
   if (turn.now >= torrent.announceAt) Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
   for (const peer of turn.touched) {
-    if (Encoder.isEmpty(peer.encoder)) continue
-    peer.lastSentAt = turn.now
-    Uploads.meter(torrent, peer, peer.encoder.length, turn.now)
-    turn.out.push({ _tag: "Send", conn: peer.conn, chunks: Encoder.takeChunks(peer.encoder) })
+    flush(torrent, peer, turn)
+    peer.isTouched = false
   }
+  rearm(torrent, turn.now)
+}
+
+/** Those that were touched may have become of no use to us, nor we to them. */
+const closePointless = (torrent: Torrent, turn: State.Turn): void => {
+  for (const peer of [...turn.touched]) Connections.closeIfPointless(torrent, peer, turn)
+}
+
+/** Who has just answered goes first: between two blocks it must not look as if it had stopped. */
+const refill = (torrent: Torrent, turn: State.Turn): void => {
+  const { touched } = turn
+  // Whoever is touched by this has been asked already.
+  for (let i = 0, end = touched.length; i < end; i++) Requests.refill(torrent, touched[i]!, turn)
+  if (turn.refillAll) { for (const peer of torrent.peers.values()) Requests.refill(torrent, peer, turn) }
+}
+
+/** What the step has to say to a peer leaves as one write. */
+const flush = (torrent: Torrent, peer: Peer.Peer, turn: State.Turn): void => {
+  if (Encoder.isEmpty(peer.encoder)) return
+  Haves.join(torrent, peer, turn)
+  peer.lastSentAt = turn.now
+  Uploads.meter(torrent, peer, peer.encoder.length, turn.now)
+  turn.out.push({ _tag: "Send", conn: peer.conn, chunks: Encoder.takeChunks(peer.encoder) })
 }
 
 const lookupOf = ({ have, id, metainfo }: Torrent) => ({

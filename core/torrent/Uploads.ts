@@ -8,6 +8,7 @@
  * are served in turn, block by block. With the fast extension each request is answered exactly once.
  */
 import type { Bytes } from "../base/Bytes.ts"
+import * as Lazy from "../base/Lazy.ts"
 import * as Rate from "../base/Rate.ts"
 import { type Millis, NEVER } from "../base/Time.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
@@ -21,6 +22,7 @@ import type * as Peer from "./Peer.ts"
 import type * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
 import * as Throttle from "./Throttle.ts"
+import * as Turn from "./Turn.ts"
 
 /** A peer asks for a block. Returns the rule that it breaks, if it does. */
 export const request = (
@@ -43,7 +45,7 @@ export const request = (
     (!peer.amChoking || isGranted(peer, piece, length))
   if (!isServed) return refuse(peer, piece, begin, length, turn)
   if (peer.amChoking) peer.grantedBytes -= length
-  peer.asked.set(offset, length)
+  peer.asked = Lazy.set(peer.asked, offset, length)
   wantService(torrent, peer)
   return undefined
 }
@@ -71,7 +73,7 @@ const refuse = (
 const reject = (peer: Peer.Peer, piece: number, begin: number, length: number, turn: State.Turn): void => {
   if (!peer.supportsFast) return
   Encoder.reject(peer.encoder, piece, begin, length)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** The peer takes a request back; if its block has not left, the fast extension wants that confirmed (BEP 6). */
@@ -97,7 +99,7 @@ export const unchoke = (peer: Peer.Peer, turn: State.Turn): void => {
   peer.uploadedAtUnchoke = peer.uploadRate.totalBytes
   peer.refusals = 0
   Encoder.unchoke(peer.encoder)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
 }
 
 /** Lets the peer download no longer: what it waits for is refused, but for the pieces that it may have even so. */
@@ -105,7 +107,7 @@ export const choke = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn)
   peer.amChoking = true
   peer.refusals = 0
   Encoder.choke(peer.encoder)
-  turn.touched.add(peer)
+  Turn.touch(turn, peer)
   // In the order of asking: those that are being read were asked first.
   drop(torrent, peer, peer.reading, turn)
   drop(torrent, peer, peer.asked, turn)
@@ -145,10 +147,10 @@ export const grant = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn)
     if (!Bitfield.get(torrent.have, piece) || Bitfield.get(peer.has, piece)) continue
     const bytes = Geometry.pieceLength(geometry, piece)
     if (peer.grantedBytes + bytes > Limits.ALLOWED_FAST_BYTES) return
-    peer.granted.add(piece)
+    peer.granted = Lazy.add(peer.granted, piece)
     peer.grantedBytes += bytes
     Encoder.allowedFast(peer.encoder, piece)
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   }
 }
 
@@ -201,7 +203,7 @@ const readAhead = (torrent: State.Torrent, peer: Peer.Peer, most: number, turn: 
     const piece = Math.floor(offset / pieceBytes) as Geometry.PieceIndex
     const begin = offset - piece * pieceBytes
     peer.asked.delete(offset)
-    peer.reading.set(offset, length)
+    peer.reading = Lazy.set(peer.reading, offset, length)
     bytes += length
     turn.out.push({ _tag: "Read", torrent: torrent.id, conn: peer.conn, piece, begin, length })
     if (++peer.readsInFlight >= last) break
@@ -230,7 +232,7 @@ export const blockRead = (
     Encoder.piece(peer.encoder, piece, begin, bytes)
     Rate.add(torrent.uploadRate, turn.now, bytes.length)
     Rate.add(peer.uploadRate, turn.now, bytes.length)
-    turn.touched.add(peer)
+    Turn.touch(turn, peer)
   } else if (Throttle.isMetered(torrent.throttle, peer.address)) {
     Throttle.takeUpload(torrent.throttle, torrent.buckets, turn.now, -bytes.length)
   }

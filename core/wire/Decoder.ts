@@ -24,9 +24,9 @@ export interface Decoder {
   phase: Phase
   /** HANDSHAKE, LENGTH, ID, FIELDS: bytes that the phase needs at once, at most {@link Handshake.HANDSHAKE_BYTES}. */
   needed: number
-  /** Those of them that came in earlier reads, in `scratch`; in BODY the bytes already in `body`. */
+  /** Those of them that came in earlier reads, in `scratch`, which is made for the first that does; in BODY the bytes already in `body`. */
   held: number
-  readonly scratch: Uint8Array
+  scratch: Uint8Array
   /** The current message's id. */
   id: number
   /** Bytes of the current message after its id; in PAYLOAD those of the block. */
@@ -40,7 +40,10 @@ export interface Decoder {
   body: Uint8Array
 }
 
-const NO_BODY = new Uint8Array(0)
+const NO_BYTES = new Uint8Array(0)
+
+/** Enough for what any message but the handshake has in front of its body. */
+const SCRATCH_BYTES = 16
 
 /** First allocation for a body that doesn't come whole. */
 const FIRST_BODY_BYTES = 1_024
@@ -53,13 +56,13 @@ export const make = (options: { readonly maxMessageBytes: number }): Decoder => 
   phase: "HANDSHAKE",
   needed: Handshake.HANDSHAKE_BYTES,
   held: 0,
-  scratch: new Uint8Array(Handshake.HANDSHAKE_BYTES),
+  scratch: NO_BYTES,
   id: 0,
   length: 0,
   passed: 0,
   piece: 0,
   begin: 0,
-  body: NO_BODY,
+  body: NO_BYTES,
 })
 
 /** A copy that shares nothing. */
@@ -114,6 +117,7 @@ const readFixed = (decoder: Decoder, chunk: Bytes, at: number, items: Array<Mess
     return at + needed
   }
   const end = Math.min(chunk.length, at + needed - held)
+  if (decoder.scratch.length < needed) decoder.scratch = new Uint8Array(Math.max(needed, SCRATCH_BYTES))
   for (let i = at, to = held; i < end; i++, to++) decoder.scratch[to] = chunk[i]!
   decoder.held = held + end - at
   if (decoder.held === needed) {
@@ -229,7 +233,7 @@ const readBody = (decoder: Decoder, chunk: Bytes, at: number, items: Array<Messa
   decoder.held = end
   if (end === length) {
     const body = decoder.body
-    decoder.body = NO_BODY
+    decoder.body = NO_BYTES
     onBody(decoder, body, items)
   }
   return at + count

@@ -18,15 +18,24 @@ export interface Encoder {
   readonly places: Array<number>
 }
 
-/** Holds a handshake, a bitfield of 1,000 pieces and some requests; enough for nearly every step of a peer. */
-const INITIAL_BYTES = 512
+/** Of an encoder that has said nothing yet. */
+const NO_BYTES = new Uint8Array(0)
 
-/** A buffer that grew past this, for one bitfield or metadata piece, is not kept for the rest of the connection. */
+/** A handful of messages: all that a step has to say to most peers. */
+const INITIAL_BYTES = 64
+
+/**
+ * A buffer so many times as large as what was said is not kept: a swarm has a connection for each pair of peers, and most
+ * never again say as much as in their first write.
+ */
+const WASTE = 4
+
+/** A buffer that grew past this, for one bitfield or metadata piece, is not kept in any case. */
 const KEPT_BYTES = 16_384
 
 /** An empty encoder. */
 export const make = (): Encoder => ({
-  buffer: new Uint8Array(INITIAL_BYTES),
+  buffer: NO_BYTES,
   length: 0,
   payloads: [],
   places: [],
@@ -67,7 +76,10 @@ export const take = (encoder: Encoder): Bytes.Bytes => {
 }
 
 const clear = (encoder: Encoder): void => {
-  if (encoder.buffer.length > KEPT_BYTES) encoder.buffer = new Uint8Array(INITIAL_BYTES)
+  const bytes = encoder.buffer.length
+  if (bytes > KEPT_BYTES || (bytes > INITIAL_BYTES && bytes > WASTE * encoder.length)) {
+    encoder.buffer = NO_BYTES
+  }
   encoder.length = 0
   if (encoder.payloads.length === 0) return
   encoder.payloads.length = 0
@@ -191,7 +203,7 @@ const reserve = (encoder: Encoder, bytes: number): number => {
   const at = encoder.length
   const end = at + bytes
   if (end > encoder.buffer.length) {
-    const grown = new Uint8Array(Math.max(end, encoder.buffer.length * 2))
+    const grown = new Uint8Array(Math.max(end, encoder.buffer.length * 2, INITIAL_BYTES))
     grown.set(encoder.buffer)
     encoder.buffer = grown
   }

@@ -110,7 +110,7 @@ export const start = (
       // Its end is told by the process's end.
       socket.on("error", () => {})
       worker.on("message", (message: Message) => {
-        if (message._tag === "Ready") worker.send({ _tag: "Begin", ...begin, listening } satisfies Message)
+        if (message._tag === "Ready") tell(worker, { _tag: "Begin", ...begin, listening })
         else if (message._tag === "Failed") {
           Deferred.unsafeDone(ready, new WorkerError({ reason: message.reason, message: message.message }))
         } else if (message._tag === "Warning") {
@@ -150,7 +150,7 @@ export const start = (
             clearTimeout(kill)
             resume(Effect.void)
           })
-          if (worker.isConnected()) worker.send({ _tag: "Stop" } satisfies Message)
+          tell(worker, { _tag: "Stop" })
         }
       })
     )
@@ -158,10 +158,15 @@ export const start = (
     return {
       listening: yield* Deferred.await(ready),
       reload: Effect.sync(() => {
-        for (const { worker } of running.values()) worker.send({ _tag: "Reload" } satisfies Message)
+        for (const { worker } of running.values()) tell(worker, { _tag: "Reload" })
       }),
     }
   })
+
+/** Whether it still hears us its end will tell: without somebody to take the error, it would be this process's end too. */
+const tell = (worker: Worker, message: Message): void => {
+  if (worker.isConnected()) worker.send(message, undefined, undefined, () => {})
+}
 
 /** For workers that have a store of their own, which ask only for counters. */
 const NO_STORE: PeerStoreWire.HotStore = {

@@ -13,6 +13,11 @@ export interface Outcome {
   readonly peakMemoryBytes: number
   /** How many rules were broken. */
   readonly violations: number
+  /** Of all, whatever they were. */
+  readonly eventsPerSecond?: number | undefined
+  /** Nodes that run the client, and those of them of which every message was read. */
+  readonly clients?: number | undefined
+  readonly clientsWatched?: number | undefined
   /** The command line that does it again. */
   readonly replay?: string
 }

@@ -28,6 +28,7 @@ const options: Download.DownloadOptions = {
   port: undefined,
   bind: undefined,
   allTiers: false,
+  bootstrap: [],
   maxPeers: 80,
   maxDownloadRate: 0,
   maxUploadRate: 0,

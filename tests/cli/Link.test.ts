@@ -20,6 +20,7 @@ const options: Download.DownloadOptions = {
   port: undefined,
   bind: undefined,
   allTiers: false,
+  bootstrap: [],
   maxPeers: 80,
   maxDownloadRate: 0,
   maxUploadRate: 0,

@@ -6,7 +6,8 @@ import * as Output from "../../cli/Output.ts"
 import * as Simulate from "../../cli/Simulate.ts"
 import * as SimulatePlay from "../../cli/SimulatePlay.ts"
 import * as SimulateRun from "../../cli/SimulateRun.ts"
-import type { Checker, Violation } from "../../core/sim/check/Checker.ts"
+import { rule } from "../../core/sim/check/Checker.ts"
+import * as Frame from "../../core/sim/check/Frame.ts"
 import * as Defaults from "../../core/sim/scenario/Defaults.ts"
 import * as Drawn from "../../core/sim/scenario/Random.ts"
 import { NO_OPTIONS as nothing } from "./SimulateOptions.ts"
@@ -88,24 +89,19 @@ const SMALL = Defaults.scenario({
 })
 
 /** Whoever completes breaks its rule. */
-const envious = (): Checker => {
-  const violations: Array<Violation> = []
-  return {
-    name: "envy",
-    violations,
-    observer: {
-      completed: ({ index }, now) => {
-        violations.push({ checker: "envy", node: index, now, message: "has everything" })
-      },
-    },
-  }
-}
+const envious = (): Frame.Panel =>
+  Frame.make([
+    rule("envy", (fail) => ({ completed: ({ node }, now) => fail(node, now, "has everything") })),
+  ])
 
 const output = (isJson: boolean) => {
   const [stdout, stderr] = [memorySink(), memorySink()]
   const service = Output.make({ stdout, stderr, isJson, isQuiet: true, isColourless: true })
   return { stdout, stderr, service }
 }
+
+/** The events of a run, without the progress that a slow machine shows. */
+const told = (text: string) => jsonLines(text).filter(({ event }) => event !== "progress")
 
 describe("a run", () => {
   it.effect("in which all is well tells what came out", () =>
@@ -115,7 +111,7 @@ describe("a run", () => {
         Effect.provideService(Output.Output, service),
       )
       expect(stderr.text).toBe("")
-      expect(jsonLines(stdout.text)).toMatchObject([
+      expect(told(stdout.text)).toMatchObject([
         { event: "complete", peers: 2, completed: 2, violations: 0, replay: "again" },
       ])
     }))
@@ -124,7 +120,7 @@ describe("a run", () => {
     Effect.gen(function* () {
       const { service, stderr, stdout } = output(false)
       const failure = yield* Effect.flip(
-        SimulatePlay.play(SMALL, "shoal simulate --seed 1", { checkers: [envious()] }).pipe(
+        SimulatePlay.play(SMALL, "shoal simulate --seed 1", { panel: envious() }).pipe(
           Effect.flatMap(SimulateRun.tell),
           Effect.provideService(Output.Output, service),
         ),
@@ -143,12 +139,12 @@ describe("a run", () => {
   it.effect("in which a rule is broken says so in JSON before its last line", () =>
     Effect.gen(function* () {
       const { service, stdout } = output(true)
-      const played = SimulatePlay.play(SMALL, "again", { checkers: [envious()] })
+      const played = SimulatePlay.play(SMALL, "again", { panel: envious() })
       yield* Effect.flip(played.pipe(
         Effect.flatMap(SimulateRun.tell),
         Effect.provideService(Output.Output, service),
       ))
-      const lines = jsonLines(stdout.text)
+      const lines = told(stdout.text)
       expect(lines.map(({ event }) => event)).toEqual(["violation", "violation", "complete"])
       expect(lines[1]).toMatchObject({ checker: "envy", message: "has everything" })
       expect(lines[2]).toMatchObject({ violations: 2 })
@@ -176,6 +172,6 @@ describe("a run", () => {
           Effect.map((outcome) => outcome.digest),
           Effect.provideService(Output.Output, output(false).service),
         )
-      expect(yield* digest({ checkers: [envious()] })).toBe(yield* digest({}))
+      expect(yield* digest({ panel: envious() })).toBe(yield* digest({}))
     }))
 })

@@ -12,6 +12,7 @@ export const NO_OPTIONS: Simulate.SimulateOptions = {
   faults: false,
   random: false,
   choker: undefined,
+  seedingChoker: undefined,
   picker: undefined,
   superSeed: false,
   payload: undefined,

@@ -54,6 +54,7 @@ const outcome: Outcome = {
   digest: "0123456789abcdef",
   summary,
   violations: [],
+  watched: { count: 6, of: 6 },
   tail: ["1.000 s node 3 (leecher): Tick"],
   virtualMs: 80_000,
   realMs: 500,
@@ -98,9 +99,19 @@ describe("a simulation", () => {
       "  class    nodes  complete  median    p95       up     down  ratio",
       "  seeder       1         0       -      -  2.3 MiB      0 B      -",
       "  leecher      5         5  40.0 s  1m00s  2.8 MiB  5.0 MiB   0.55",
-      "run         12,345 deliveries in 500 ms: 24,690/s, 160.0 times as fast as life, 64.0 MiB at most",
+      "run         1m20s of virtual time in 500 ms, 160.0 times as fast as life; 64.0 MiB at most",
+      "            12,345 deliveries, 24,690/s; 99,999 events, 199,998/s",
+      "checked     every message of all 6 clients",
       "digest      0123456789abcdef",
     ])
+  })
+
+  it("says how many were watched where it was not all", () => {
+    const large = { ...outcome, watched: { count: 100, of: 1_001 } }
+    expect(View.summary(large)).toContain(
+      "checked     every message of 100 of 1,001 clients, the bytes and pieces of all",
+    )
+    expect(View.completeFields(large)).toMatchObject({ clients: 1_001, clientsWatched: 100 })
   })
 
   it("in which nobody is done has no times", () => {
@@ -122,6 +133,8 @@ describe("a simulation", () => {
       deliveriesPerSecond: 24_690,
       peakMemoryBytes: 64 * 1024 ** 2,
       violations: 0,
+      events: 99_999,
+      eventsPerSecond: 199_998,
     })
     const text = JSON.stringify(View.completeFields(nobody))
     expect(text).not.toContain("null")
@@ -182,11 +195,25 @@ describe("a comparison", () => {
       ok: true,
       value: { what: "picker", names: ["sequential", "rarest"] },
     })
+    const wrong = ["rarest", "rarest,rarest", "rarest,tit-for-tat", "rarest,sequential,rarest", "a,b", ""]
     for (
-      const text of ["rarest", "rarest,rarest", "rarest,tit-for-tat", "rarest,sequential,rarest", "a,b", ""]
+      const text of [...wrong, "seeding:rarest,random", "picker:round-robin,anti-leech", "seeds:a,b", ":"]
     ) {
       expect(Simulate.comparison(text).ok).toBe(false)
     }
+  })
+
+  it("says whose choker it is, where it is not the leechers'", () => {
+    expect(Simulate.comparison("seeding:anti-leech,round-robin")).toEqual({
+      ok: true,
+      value: { what: "seedingChoker", names: ["anti-leech", "round-robin"] },
+    })
+    expect(Simulate.comparison("leeching:anti-leech,round-robin")).toEqual(
+      Simulate.comparison("anti-leech,round-robin"),
+    )
+    expect(Simulate.comparison("picker:random,rarest")).toEqual(Simulate.comparison("random,rarest"))
+    const given = { ...options, seedingChoker: "anti-leech" } as const
+    expect(Replay.command(given, 7, undefined)).toBe("shoal simulate --seed 7 --seeding-choker anti-leech")
   })
 
   const run = (meanMs: number, seederCopies: number, fairness: number): Summary => ({

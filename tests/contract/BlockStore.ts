@@ -8,6 +8,7 @@ import * as Bytes from "../../core/base/Bytes.ts"
 import * as Rng from "../../core/base/Rng.ts"
 import * as Geometry from "../../core/metainfo/Geometry.ts"
 import { BlockStore, type Layout, type LayoutFile } from "../../shell/BlockStore.ts"
+import { type Inside, outside } from "./Inside.ts"
 
 export class TestDisk extends Context.Tag("test/Disk")<TestDisk, {
   /** Empty, but there. */
@@ -59,8 +60,9 @@ const mixed = (directory: string): Layout =>
 export const contract = (
   name: string,
   layer: Layer.Layer<BlockStore | TestDisk>,
-  options: { readonly hasSmallDirectory: boolean },
+  options: { readonly hasSmallDirectory: boolean; readonly inside?: Inside },
 ): void => {
+  const { inside = outside } = options
   const open = (layout: (directory: string) => Layout) =>
     Effect.gen(function* () {
       const disk = yield* TestDisk
@@ -70,7 +72,7 @@ export const contract = (
   const test = (
     title: string,
     body: () => Effect.Effect<void, unknown, BlockStore | TestDisk | Scope>,
-  ): void => it.scoped(title, () => body().pipe(Effect.provide(layer)))
+  ): void => it.scoped(title, () => inside(Effect.scoped(body().pipe(Effect.provide(layer)))))
 
   describe(name, () => {
     test("touches nothing before the first write", () =>
@@ -278,17 +280,19 @@ export const contract = (
     it.scoped.skipIf(!options.hasSmallDirectory)(
       "says NoSpace before it begins, and when a write finds out",
       () =>
-        Effect.gen(function* () {
-          const { smallDirectory } = yield* TestDisk
-          const store = yield* (yield* BlockStore).open(
-            layoutOf(smallDirectory, [["small", 50_000], ["big", 3_000_000]]),
-          )
-          expect(yield* Effect.flip(store.check)).toMatchObject({ reason: "NoSpace", path: smallDirectory })
-          yield* store.write(0, [random(50_000)])
-          const error = yield* Effect.flip(store.write(50_000, [random(3_000_000)]))
-          expect(error).toMatchObject({ reason: "NoSpace", path: `${smallDirectory}/big` })
-          expectBytes(yield* store.read(0, 50_000), random(50_000))
-        }).pipe(Effect.provide(layer)),
+        inside(Effect.scoped(
+          Effect.gen(function* () {
+            const { smallDirectory } = yield* TestDisk
+            const store = yield* (yield* BlockStore).open(
+              layoutOf(smallDirectory, [["small", 50_000], ["big", 3_000_000]]),
+            )
+            expect(yield* Effect.flip(store.check)).toMatchObject({ reason: "NoSpace", path: smallDirectory })
+            yield* store.write(0, [random(50_000)])
+            const error = yield* Effect.flip(store.write(50_000, [random(3_000_000)]))
+            expect(error).toMatchObject({ reason: "NoSpace", path: `${smallDirectory}/big` })
+            expectBytes(yield* store.read(0, 50_000), random(50_000))
+          }).pipe(Effect.provide(layer)),
+        )),
     )
   })
 }

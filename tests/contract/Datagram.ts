@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import { type Address, format } from "../../core/base/Address.ts"
 import * as Bytes from "../../core/base/Bytes.ts"
 import { type BindOptions, Datagram, MAX_BYTES } from "../../shell/Datagram.ts"
+import { type Inside, outside } from "./Inside.ts"
 
 const V4 = "127.0.0.1"
 const V6 = "::1"
@@ -45,14 +46,16 @@ export const listening = (options: BindOptions) =>
 export const contract = (
   name: string,
   layer: Layer.Layer<Datagram>,
-  options: { readonly hasIpv6: boolean },
+  options: { readonly hasIpv6: boolean; readonly inside?: Inside },
 ): void => {
+  const { inside = outside } = options
   type Body = () => Effect.Effect<void, unknown, Datagram | Scope.Scope>
-  const test = (title: string, body: Body): void => it.scopedLive(title, () => Effect.provide(body(), layer))
+  const live = (body: Body) => () => inside(Effect.scoped(Effect.provide(body(), layer)))
+  const test = (title: string, body: Body): void => it.scopedLive(title, live(body))
   const testIpv6 = (title: string, body: Body): void =>
     it.scopedLive.skipIf(!options.hasIpv6)(
       options.hasIpv6 ? title : `${title} (skipped: this machine has no IPv6 loopback)`,
-      () => Effect.provide(body(), layer),
+      live(body),
     )
 
   describe(name, () => {

@@ -8,8 +8,13 @@ import { sha1 } from "../../core/base/Sha1.ts"
 import { BlockStore } from "../../shell/BlockStore.ts"
 import { Hasher } from "../../shell/Hasher.ts"
 import { layoutOf, random, TestDisk } from "./BlockStore.ts"
+import { type Inside, outside } from "./Inside.ts"
 
-export const contract = (name: string, layer: Layer.Layer<Hasher | BlockStore | TestDisk>): void => {
+export const contract = (
+  name: string,
+  layer: Layer.Layer<Hasher | BlockStore | TestDisk>,
+  inside: Inside = outside,
+): void => {
   const setup = Effect.gen(function* () {
     const disk = yield* TestDisk
     const layout = layoutOf(disk.directory, [
@@ -27,7 +32,7 @@ export const contract = (name: string, layer: Layer.Layer<Hasher | BlockStore | 
   const test = (
     title: string,
     body: () => Effect.Effect<void, unknown, Hasher | BlockStore | TestDisk | Scope>,
-  ): void => it.scoped(title, () => body().pipe(Effect.provide(layer)))
+  ): void => it.scoped(title, () => inside(Effect.scoped(body().pipe(Effect.provide(layer)))))
   const digest = (bytes: Uint8Array): string => toHex(sha1(bytes))
 
   describe(name, () => {

@@ -6,21 +6,28 @@ import type * as Layer from "effect/Layer"
 import type { InfoHash } from "../../core/metainfo/Metainfo.ts"
 import { ResumeStore } from "../../shell/ResumeStore.ts"
 import { expectBytes, random } from "./BlockStore.ts"
+import { type Inside, outside } from "./Inside.ts"
 
 /** An empty directory. */
 export class TestDirectory extends Context.Tag("test/Directory")<TestDirectory, string>() {}
 
 export const infoHash = (digit: string): InfoHash => digit.repeat(40) as InfoHash
 
-export const contract = (name: string, layer: Layer.Layer<ResumeStore | TestDirectory>): void => {
+export const contract = (
+  name: string,
+  layer: Layer.Layer<ResumeStore | TestDirectory>,
+  inside: Inside = outside,
+): void => {
   const test = (
     title: string,
     body: (store: ResumeStore["Type"], directory: string) => Effect.Effect<void, unknown>,
   ): void =>
     it.scoped(title, () =>
-      Effect.gen(function* () {
-        yield* body(yield* ResumeStore, yield* TestDirectory)
-      }).pipe(Effect.provide(layer)))
+      inside(Effect.scoped(
+        Effect.gen(function* () {
+          yield* body(yield* ResumeStore, yield* TestDirectory)
+        }).pipe(Effect.provide(layer)),
+      )))
 
   describe(name, () => {
     test("has nothing of a torrent that was never saved", (store, directory) =>

@@ -9,6 +9,7 @@ import * as Bytes from "../../core/base/Bytes.ts"
 import { err, ok } from "../../core/base/Result.ts"
 import type { AnnounceRequest, AnnounceResponse, TrackerFailure } from "../../core/tracker/Announce.ts"
 import { type AnnounceHandler, type ScrapeHandler, TrackerClient } from "../../shell/TrackerClient.ts"
+import { type Inside, outside } from "./Inside.ts"
 
 export interface Subject {
   readonly layer: Layer.Layer<TrackerClient>
@@ -25,6 +26,7 @@ export type Make = (
 export interface Options {
   /** The protocol has room for no more than BEP 15 says: no tracker ids, warnings, or wishes for the next try. */
   readonly isUdp: boolean
+  readonly inside?: Inside
 }
 
 export const request: AnnounceRequest = {
@@ -43,14 +45,16 @@ export const request: AnnounceRequest = {
 const plain: AnnounceResponse = { intervalMs: 1_800_000, peers: [] }
 
 /** Runs the suite over a layer. */
-export const contract = (name: string, make: Make, { isUdp }: Options): void => {
+export const contract = (name: string, make: Make, { inside = outside, isUdp }: Options): void => {
+  const test = (title: string, body: () => Effect.Effect<void, unknown, Scope.Scope>): void =>
+    it.scopedLive(title, () => inside(Effect.scoped(body())))
   const announce = (subject: Subject, asked: AnnounceRequest) =>
     Effect.flatMap(TrackerClient, (client) => client.announce(subject.url, asked)).pipe(
       Effect.provide(subject.layer),
     )
 
   describe(`TrackerClient: ${name}`, () => {
-    it.scopedLive("tells the tracker all that the request says", () =>
+    test("tells the tracker all that the request says", () =>
       Effect.gen(function* () {
         const seen: Array<AnnounceRequest> = []
         const subject = yield* make((_, asked) => {
@@ -67,7 +71,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         expect(seen).toEqual(requests)
       }))
 
-    it.scopedLive("gives all that the tracker says", () =>
+    test("gives all that the tracker says", () =>
       Effect.gen(function* () {
         const common: AnnounceResponse = {
           intervalMs: 900_000,
@@ -88,14 +92,14 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         expect(yield* announce(subject, request)).toEqual(full)
       }))
 
-    it.scopedLive("gives a minimal answer as it is", () =>
+    test("gives a minimal answer as it is", () =>
       Effect.gen(function* () {
         const answer: AnnounceResponse = isUdp ? { ...plain, seeders: 0, leechers: 0 } : plain
         const subject = yield* make(() => ok(answer))
         expect(yield* announce(subject, request)).toEqual(answer)
       }))
 
-    it.scopedLive("fails with the tracker's refusal and its wish for the next try", () =>
+    test("fails with the tracker's refusal and its wish for the next try", () =>
       Effect.gen(function* () {
         const wishes = isUdp ? [] : [{ retryInMs: 300_000 }, { retryInMs: "never" as const }]
         for (const retry of [{}, ...wishes]) {
@@ -107,7 +111,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         }
       }))
 
-    it.scopedLive("names the tracker in its error, but not its passkey", () =>
+    test("names the tracker in its error, but not its passkey", () =>
       Effect.gen(function* () {
         const subject = yield* make(() => err({ reason: "Refused", message: "go away" }))
         const error = yield* Effect.flip(announce(subject, request))
@@ -117,7 +121,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         expect(JSON.stringify(error)).not.toContain("secret")
       }))
 
-    it.scopedLive("keeps announces that run at the same time apart", () =>
+    test("keeps announces that run at the same time apart", () =>
       Effect.gen(function* () {
         const subject = yield* make((_, { port }) => ok({ ...plain, seeders: port }))
         const ports = Array.from({ length: 20 }, (_, i) => i + 1)
@@ -127,7 +131,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         expect(answers.map(({ seeders }) => seeders)).toEqual(ports)
       }))
 
-    it.scopedLive("does nothing before it is run, and announces again when run again", () =>
+    test("does nothing before it is run, and announces again when run again", () =>
       Effect.gen(function* () {
         let count = 0
         const subject = yield* make(() => ok({ ...plain, seeders: ++count }))
@@ -137,7 +141,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         expect((yield* once).seeders).toBe(2)
       }))
 
-    it.scopedLive("can be interrupted", () =>
+    test("can be interrupted", () =>
       Effect.gen(function* () {
         const arrived = yield* Deferred.make<void>()
         const subject = yield* make(() => {
@@ -163,7 +167,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
       downloads: 7,
     })
 
-    it.scopedLive("scrapes any number of torrents, each figure with its own", () =>
+    test("scrapes any number of torrents, each figure with its own", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         const subject = yield* make(() => ok(plain), (_, infoHashes) => {
@@ -177,7 +181,7 @@ export const contract = (name: string, make: Make, { isUdp }: Options): void => 
         }
       }))
 
-    it.scopedLive("fails with the tracker's refusal to be scraped", () =>
+    test("fails with the tracker's refusal to be scraped", () =>
       Effect.gen(function* () {
         const failure: TrackerFailure = { reason: "Refused", message: "no scraping" }
         const subject = yield* make(() => ok(plain), () => err(failure))

@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import type * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
@@ -12,6 +13,7 @@ import type { Address } from "../../core/base/Address.ts"
 import * as Bytes from "../../core/base/Bytes.ts"
 import { type Connection, DRAIN_BYTES, Transport } from "../../shell/Transport.ts"
 import { expectBytes, random } from "./BlockStore.ts"
+import { type Inside, outside } from "./Inside.ts"
 import { connect, HOST, letThingsHappen, listening, pair, TIMEOUT_MS, watch } from "./Ends.ts"
 
 export class TestNetwork extends Context.Tag("test/Network")<TestNetwork, {
@@ -22,10 +24,11 @@ export class TestNetwork extends Context.Tag("test/Network")<TestNetwork, {
 export const contract = (
   name: string,
   layer: Layer.Layer<Transport | TestNetwork>,
-  options: { readonly hasSilent: boolean; readonly hasIpv6: boolean },
+  options: { readonly hasSilent: boolean; readonly hasIpv6: boolean; readonly inside?: Inside },
 ): void => {
   type Body = () => Effect.Effect<void, unknown, Transport | TestNetwork | Scope.Scope>
-  const live = (body: Body) => () => body().pipe(Effect.provide(layer))
+  const { inside = outside } = options
+  const live = (body: Body) => () => inside(Effect.scoped(body().pipe(Effect.provide(layer))))
   const test = (title: string, body: Body): void => it.scopedLive(title, live(body))
 
   describe(name, () => {
@@ -205,6 +208,7 @@ export const contract = (
     test("may be paused and resumed within a read", () =>
       Effect.gen(function* () {
         const { address, accepted } = yield* listening
+        const scheduler = yield* FiberRef.get(FiberRef.currentScheduler)
         const seen = watch()
         const held: { connection?: Connection } = {}
         const near = yield* connect(address, {
@@ -215,7 +219,7 @@ export const contract = (
               held.connection?.pauseReads()
               seen.handlers.onRead(bytes)
               if (seen.reads.length % 2 === 0) held.connection?.resumeReads()
-              else queueMicrotask(() => held.connection?.resumeReads())
+              else scheduler.scheduleTask(() => held.connection?.resumeReads(), 0)
             },
           },
         })

@@ -6,7 +6,8 @@ import { Buffer } from "node:buffer"
 import { createSocket, type Socket } from "node:dgram"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as Rng from "../../core/base/Rng.ts"
-import * as Bencode from "../support/Bencode.ts"
+import type * as Bencode from "../support/Bencode.ts"
+import * as Http from "../support/Http.ts"
 import * as NpmTracker from "../support/NpmTracker.ts"
 import * as Shoal from "../support/Shoal.ts"
 import * as Tracker from "../support/Tracker.ts"
@@ -81,9 +82,6 @@ afterAll(async () => {
   await Promise.all(contestants.map(({ stop }) => stop()))
 })
 
-const get = async (url: string): Promise<Bencode.Dict> =>
-  Bencode.decode(new Uint8Array(await (await fetch(url)).arrayBuffer())) as Bencode.Dict
-
 /** The ports of compact peers; all of them are on this machine. */
 const portsOf = (compact: Buffer): ReadonlyArray<number> => {
   expect(compact.length % 6).toBe(0)
@@ -103,7 +101,7 @@ const announceUrl = (at: Contestant, hash: string, { event, left, numWant, peer 
 
 const overHttp = {
   announce: async (at: Contestant, hash: string, announce: Announce): Promise<Answer> => {
-    const reply = await get(announceUrl(at, hash, announce))
+    const reply = await Http.getDict(announceUrl(at, hash, announce))
     for (const key of ["complete", "incomplete", "interval", "peers"]) {
       expect(reply, `${at.name}: ${key}`).toHaveProperty(key)
     }
@@ -116,7 +114,7 @@ const overHttp = {
   },
   scrape: async (at: Contestant, hashes: ReadonlyArray<string>) => {
     const query = hashes.map((hash) => `info_hash=${escape(hash)}`).join("&")
-    const reply = await get(`${at.http.replace("announce", "scrape")}?${query}`)
+    const reply = await Http.getDict(`${at.http.replace("announce", "scrape")}?${query}`)
     const files = reply["files"] as Record<string, Bencode.Dict>
     return hashes.map((hash) => {
       // opentracker leaves out what nobody is in
@@ -287,7 +285,7 @@ test("all refuse what is no announce", async (context) => {
     for (const at of contestants) {
       // opentracker takes these two for an announce whose answer reaches nobody
       if (at.name === "opentracker" && what.includes("port")) continue
-      const response = await fetch(spoil(good(at)))
+      const response = await Http.get(spoil(good(at)))
       const body = Buffer.from(await response.arrayBuffer()).toString("latin1")
       const refused = response.status >= 400 || body.includes("14:failure reason")
       expect(refused, `${at.name}, ${what}: ${response.status} ${body}`).toBe(true)
@@ -297,7 +295,9 @@ test("all refuse what is no announce", async (context) => {
 
 test("shoal tells no more than the others in the bytes that clients read", async () => {
   const shoal = contestants.find(({ name }) => name === "shoal")!
-  const reply = await get(announceUrl(shoal, "aa".repeat(20), { peer: 1, event: "", left: 1, numWant: 5 }))
+  const reply = await Http.getDict(
+    announceUrl(shoal, "aa".repeat(20), { peer: 1, event: "", left: 1, numWant: 5 }),
+  )
   const known = ["complete", "external ip", "incomplete", "interval", "min interval", "peers"]
   expect(Object.keys(reply).sort()).toEqual(known)
 })

@@ -1,7 +1,8 @@
 /** Two `shoal tracker` processes that share their swarms in one Redis: what the one learns the other tells. */
 import process from "node:process"
 import { describe, expect, test } from "vitest"
-import * as Bencode from "../support/Bencode.ts"
+import type * as Bencode from "../support/Bencode.ts"
+import * as Http from "../support/Http.ts"
 import * as Clients from "../support/Clients.ts"
 import * as Process from "../support/Process.ts"
 import * as Redis from "../support/Redis.ts"
@@ -26,8 +27,7 @@ const start = async (redis: Redis.Redis, runtime: Shoal.Runtime): Promise<Tracke
 const announce = async ({ url }: Tracker, port: number): Promise<Bencode.Dict> => {
   const query = `info_hash=${HASH.replace(/../g, "%$&")}&peer_id=-XX0001-${String(port).padStart(12, "0")}` +
     `&port=${port}&uploaded=0&downloaded=0&left=1&compact=1&numwant=50`
-  const reply = await fetch(`${url}?${query}`)
-  return Bencode.decode(new Uint8Array(await reply.arrayBuffer())) as Bencode.Dict
+  return await Http.getDict(`${url}?${query}`)
 }
 
 const ports = ({ peers }: Bencode.Dict): ReadonlyArray<number> => {
@@ -37,7 +37,7 @@ const ports = ({ peers }: Bencode.Dict): ReadonlyArray<number> => {
 }
 
 const health = async ({ url }: Tracker): Promise<number> => {
-  const reply = await fetch(new URL("/health", url))
+  const reply = await Http.get(new URL("/health", url))
   await reply.arrayBuffer()
   return reply.status
 }

@@ -4,7 +4,8 @@ import { join } from "node:path"
 import process from "node:process"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as Aria2 from "../support/Aria2.ts"
-import * as Bencode from "../support/Bencode.ts"
+import type * as Bencode from "../support/Bencode.ts"
+import * as Http from "../support/Http.ts"
 import * as Clients from "../support/Clients.ts"
 import * as Libtorrent from "../support/Libtorrent.ts"
 import * as Process from "../support/Process.ts"
@@ -58,12 +59,9 @@ const stop = async ({ run }: Tracker, signal: NodeJS.Signals = "SIGINT"): Promis
 
 const escape = (hex: string): string => hex.replace(/../g, "%$&")
 
-const ask = async (url: string): Promise<Bencode.Dict> =>
-  Bencode.decode(new Uint8Array(await (await fetch(url)).arrayBuffer())) as Bencode.Dict
-
 /** What a scrape tells of a torrent. */
 const scrape = async (http: string, infoHash: string): Promise<Bencode.Dict> => {
-  const { files } = await ask(`${http.replace("announce", "scrape")}?info_hash=${escape(infoHash)}`)
+  const { files } = await Http.getDict(`${http.replace("announce", "scrape")}?info_hash=${escape(infoHash)}`)
   return Object.values(files as Record<string, Bencode.Dict>)[0]!
 }
 
@@ -72,7 +70,7 @@ const announceUrl = (http: string, infoHash: string, port: number, more = ""): s
   `&port=${port}&uploaded=0&downloaded=0&left=1&compact=1${more}`
 
 const announce = (http: string, infoHash: string, port: number, more = ""): Promise<Bencode.Dict> =>
-  ask(announceUrl(http, infoHash, port, more))
+  Http.getDict(announceUrl(http, infoHash, port, more))
 
 const counts = (http: string, infoHash: string) => async (): Promise<Bencode.Dict> =>
   await scrape(http, infoHash)
@@ -235,13 +233,13 @@ describe("several processes", () => {
     await using tracker = await start(["--workers", String(workers)])
     // each request on a connection of its own, so that every process gets some
     for (const [n, hash] of HASHES.entries()) {
-      await fetch(announceUrl(tracker.http, hash, 1000 + n), { headers: { connection: "close" } })
+      await Http.get(announceUrl(tracker.http, hash, 1000 + n))
       const reply = await announce(tracker.http, hash, 2000 + n)
       expect((reply["peers"] as Uint8Array).length).toBe(6)
     }
     const page = new URL("/stats.json", tracker.http)
     await Process.until("the counters of all processes", async () => {
-      const stats = await (await fetch(page)).json() as { http: { announces: number }; leechers: number }
+      const stats = await (await Http.get(page)).json() as { http: { announces: number }; leechers: number }
       expect(stats.leechers).toBe(2 * HASHES.length)
       return stats.http.announces === 2 * HASHES.length ? true : undefined
     })

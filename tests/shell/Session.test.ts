@@ -12,6 +12,7 @@ import { err, ok } from "../../core/base/Result.ts"
 import type { Metainfo } from "../../core/metainfo/Metainfo.ts"
 import { type AnnounceRequest, failure } from "../../core/tracker/Announce.ts"
 import * as BlockStore from "../../shell/BlockStore.ts"
+import * as Engine from "../../shell/Engine.ts"
 import * as Hasher from "../../shell/Hasher.ts"
 import * as MemoryDisk from "../../shell/MemoryDisk.ts"
 import * as ResumeStore from "../../shell/ResumeStore.ts"
@@ -37,6 +38,7 @@ const makeWorld = (options: { readonly trackerIsDown?: boolean; readonly freeByt
   const ports = Layer.mergeAll(
     Transport.layerMemory(),
     BlockStore.layerMemory(disk),
+    Engine.layerTrackersOnly,
     Hasher.layerMemory,
     ResumeStore.layerMemory(saved),
     TrackerClient.layerMemory((_url, request) => {
@@ -223,6 +225,7 @@ describe("back-pressure", () => {
           Layer.mergeAll(
             Transport.layerMemory(),
             gated,
+            Engine.layerTrackersOnly,
             Hasher.layerMemory,
             ResumeStore.layerMemory(),
             TrackerClient.layerMemory(() => err(failure("Unreachable", "down"))),

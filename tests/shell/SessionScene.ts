@@ -12,6 +12,7 @@ import { err, ok } from "../../core/base/Result.ts"
 import type { Metainfo } from "../../core/metainfo/Metainfo.ts"
 import { type AnnounceRequest, failure } from "../../core/tracker/Announce.ts"
 import * as BlockStore from "../../shell/BlockStore.ts"
+import * as Engine from "../../shell/Engine.ts"
 import * as Hasher from "../../shell/Hasher.ts"
 import * as MemoryDisk from "../../shell/MemoryDisk.ts"
 import * as MemoryNetwork from "../../shell/MemoryNetwork.ts"
@@ -70,6 +71,7 @@ export const machine = (network: MemoryNetwork.MemoryNetwork, peers?: ReadonlyAr
   const ports = Layer.mergeAll(
     Transport.layerMemory(network),
     BlockStore.layerMemory(disk),
+    Engine.layerTrackersOnly,
     Hasher.layerMemory,
     ResumeStore.layerMemory(saved),
     TrackerClient.layerMemory((_url, request) => {

@@ -1,4 +1,5 @@
 import { expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Bytes from "../../core/base/Bytes.ts"
@@ -10,6 +11,8 @@ import type { ScrapeEntry } from "../../core/tracker/Scrape.ts"
 import * as Udp from "../../core/tracker/Udp.ts"
 import * as Datagram from "../../shell/Datagram.ts"
 import * as NodeDatagram from "../../shell/node/NodeDatagram.ts"
+import * as SimDatagram from "../../shell/sim/SimDatagram.ts"
+import * as SimHttp from "../../shell/sim/SimHttp.ts"
 import {
   type AnnounceHandler,
   layerByScheme,
@@ -19,8 +22,10 @@ import {
 } from "../../shell/TrackerClient.ts"
 import * as TrackerClientHttp from "../../shell/TrackerClientHttp.ts"
 import * as TrackerClientUdp from "../../shell/TrackerClientUdp.ts"
+import { HttpListener } from "../../shell/TrackerHttp.ts"
 import { contract, request } from "../contract/TrackerClient.ts"
 import { serve } from "./HttpServer.ts"
+import { inWorld, machine } from "./sim/Inside.ts"
 import { serveUdp } from "./UdpServer.ts"
 
 contract("in memory", (onAnnounce, onScrape) =>
@@ -32,17 +37,24 @@ contract("in memory", (onAnnounce, onScrape) =>
 contract("over HTTP", (onAnnounce, onScrape) =>
   Effect.map(
     serve((request, response) => {
-      const url = request.url ?? ""
-      if (url.startsWith("/announce")) {
-        const answer = onAnnounce(url, readRequest(url))
-        return void response.end(answer.ok ? writeResponse(answer.value) : writeFailure(answer.error))
-      }
-      const infoHashes = readQuery(url).flatMap(([name, value]) => name === "info_hash" ? [value] : [])
-      const answer = onScrape!(url, infoHashes)
-      response.end(answer.ok ? writeScrape(infoHashes, answer.value) : writeFailure(answer.error))
+      response.end(answerHttp(request.url ?? "", onAnnounce, onScrape))
     }),
     ({ origin }) => ({ layer: TrackerClientHttp.layer, url: `${origin}/announce?passkey=secret` }),
   ), { isUdp: false })
+
+const answerHttp = (
+  url: string,
+  onAnnounce: AnnounceHandler,
+  onScrape: ScrapeHandler | undefined,
+): Bytes.Bytes => {
+  if (url.startsWith("/announce")) {
+    const answer = onAnnounce(url, readRequest(url))
+    return answer.ok ? writeResponse(answer.value) : writeFailure(answer.error)
+  }
+  const infoHashes = readQuery(url).flatMap(([name, value]) => name === "info_hash" ? [value] : [])
+  const answer = onScrape!(url, infoHashes)
+  return answer.ok ? writeScrape(infoHashes, answer.value) : writeFailure(answer.error)
+}
 
 /** A UDP tracker and its client over one network, which is built once for both. */
 const overUdp =
@@ -85,8 +97,32 @@ const answerUdp = (
   })
 }
 
+const simulatedDatagrams = Layer.unwrapEffect(
+  Effect.map(machine, ({ host, process }) => SimDatagram.layer(host, process)),
+)
+
+const overSimulatedHttp = (onAnnounce: AnnounceHandler, onScrape?: ScrapeHandler) =>
+  Effect.gen(function* () {
+    const { host, process } = yield* machine
+    const context = yield* Layer.build(SimHttp.listener(host, process))
+    const { port } = yield* Context.get(context, HttpListener).listen(
+      { host: "127.0.0.1", port: 0 },
+      ({ target }, reply) => {
+        const body = answerHttp(target, onAnnounce, onScrape)
+        reply({ status: 200, headers: {}, body })
+      },
+      () => {},
+    )
+    return {
+      layer: Layer.provide(TrackerClientHttp.layerHttp, SimHttp.client(host, process)),
+      url: `http://127.0.0.1:${port}/announce?passkey=secret`,
+    }
+  }).pipe(Effect.orDie)
+
 contract("over UDP in memory", overUdp(Datagram.layerMemory()), { isUdp: true })
 contract("over UDP", overUdp(NodeDatagram.layer), { isUdp: true })
+contract("over UDP in a simulated world", overUdp(simulatedDatagrams), { isUdp: true, inside: inWorld(1) })
+contract("over HTTP in a simulated world", overSimulatedHttp, { isUdp: false, inside: inWorld(1) })
 
 it.effect("by scheme, UDP has its own client, and all the rest the other", () =>
   Effect.gen(function* () {

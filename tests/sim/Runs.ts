@@ -55,10 +55,10 @@ export const run = (one: Run): Outcome => {
       if (input._tag === "Add" && habit === "limits") added.push(node)
     },
   }
-  const world = World.make(scenario, [...watch.observers, arrivals])
+  const world = World.make(scenario, [watch.observer, arrivals])
   let crash: string | undefined
   try {
-    while (World.step(world) && watch.checkers.every(({ violations }) => violations.length === 0)) {
+    while (World.step(world) && watch.count() === 0) {
       for (const node of added.splice(0)) limit(world, node)
     }
   } catch (error) {

@@ -86,6 +86,24 @@ describe("a DHT of 400 nodes with 10 % loss, 40 % churn an hour, NATs and one no
   })
 })
 
+describe("a DHT in which one node in twelve says to be next to whatever is looked for", () => {
+  it("finds what was announced all the same, and is not made to ask without end", { timeout: 60_000 }, () => {
+    const sybils = run(Scenario.make({
+      seed: 2,
+      nodes: 300,
+      joinMs: 3 * MINUTE,
+      settleMs: 3 * MINUTE,
+      announceMs: 2 * MINUTE,
+      lookupMs: 8 * MINUTE,
+      hostile: { ...Scenario.PEACE, sybil: 0.08 },
+    }))
+    expect(Statistics.foundShare(sybils.statistics)).toBeGreaterThanOrEqual(0.98)
+    // There are few that were idle for long, but they would have asked fifty questions a minute.
+    const { idleMinutes, idleQueries } = sybils.statistics
+    expect(idleQueries / idleMinutes).toBeLessThan(25)
+  })
+})
+
 describe("a simulated DHT", () => {
   const small = (seed: number): Scenario.Scenario =>
     Scenario.make({

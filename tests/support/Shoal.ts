@@ -98,6 +98,9 @@ export const start = (args: ReadonlyArray<string>, options: RunOptions = {}): Ru
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: {
       NO_COLOR: "1",
+      // Tests run beside each other: what finds peers by itself is for those that want it.
+      SHOAL_NO_DHT: "true",
+      SHOAL_NO_LSD: "true",
       ...(options.home === undefined ? {} : homeEnv(options.home)),
       ...options.env,
     },

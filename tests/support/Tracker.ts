@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import * as Bencode from "./Bencode.ts"
 import * as Clients from "./Clients.ts"
+import * as Http from "./Http.ts"
 import * as Process from "./Process.ts"
 import * as TempDir from "./TempDir.ts"
 
@@ -178,8 +179,7 @@ export const openTracker = async (infoHashes: ReadonlyArray<string>): Promise<Op
 export const scraped = (tracker: OpenTracker, infoHash: string, count: number): Promise<true> =>
   Process.until(`opentracker knows ${count} seeders`, async () => {
     const escaped = infoHash.replace(/../g, "%$&")
-    const response = await fetch(`${tracker.http.replace("announce", "scrape")}?info_hash=${escaped}`)
-    const reply = Bencode.decode(new Uint8Array(await response.arrayBuffer())) as Bencode.Dict
+    const reply = await Http.getDict(`${tracker.http.replace("announce", "scrape")}?info_hash=${escaped}`)
     const [torrent] = Object.values(reply["files"] as Record<string, Bencode.Dict>)
     return (torrent?.["complete"] as number | undefined ?? 0) >= count ? true : undefined
   })

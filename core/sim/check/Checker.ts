@@ -1,25 +1,14 @@
 /**
- * Checkers watch a simulated swarm from outside and say where it broke a rule. They see what an observer sees and keep
- * books of their own: what the client believes about itself is what is being checked.
+ * Checkers watch a simulated swarm from outside and say where it broke a rule. They see what an observer sees, and books
+ * that are kept from that alone (`Books.ts`): what the client believes about itself is what is being checked.
  */
 import type { Millis } from "../../base/Time.ts"
-import type { Observer } from "../Observer.ts"
-import type { Scenario } from "../Scenario.ts"
-import { answers } from "./Answers.ts"
-import { conservation } from "./Conservation.ts"
-import { integrity } from "./Integrity.ts"
-import { liveness } from "./Liveness.ts"
-import { news } from "./News.ts"
-import { order } from "./Order.ts"
-import { outstanding } from "./Outstanding.ts"
-import { places } from "./Places.ts"
-import { rates } from "./Rates.ts"
-import { requests } from "./Requests.ts"
-import { type Codec, saved } from "./Saved.ts"
-import { service } from "./Service.ts"
-import { starvation } from "./Starvation.ts"
-import { type Machine, ticks } from "./Ticks.ts"
-import * as Transcript from "./Transcript.ts"
+import type { Command } from "../../client/Command.ts"
+import type { Input } from "../../client/Input.ts"
+import type { NodeView, Observer } from "../Observer.ts"
+import type { Book, Conn } from "./Books.ts"
+import type { Step } from "./Transcript.ts"
+import type * as Wire from "./Wire.ts"
 
 /** A broken rule. */
 export interface Violation {
@@ -32,41 +21,52 @@ export interface Violation {
   readonly message: string
 }
 
+/** What one kind of rule has found. */
 export interface Checker {
   readonly name: string
-  readonly observer: Observer
   /** In the order of happening; grows while the world runs. */
   readonly violations: ReadonlyArray<Violation>
 }
 
-/** Parts of the client that checkers call themselves; others only where a test wants to see a checker fail. */
-export interface Parts {
-  readonly machine?: Machine
-  readonly codec?: Codec
+/** Notes that a rule is broken; on the world's clock. */
+export type Fail = (node: NodeView | undefined, now: Millis, message: string) => void
+
+/** A kind of rule, with what it wants to see. */
+export interface Rule {
+  readonly name: string
+  /** Called once a run, with the means to complain. */
+  readonly watch: (fail: Fail) => Sight
 }
 
-/** Every checker, for one run of this scenario. */
-export const all = (scenario: Scenario, parts: Parts = {}): ReadonlyArray<Checker> =>
-  over(scenario, Transcript.make(), parts)
+/**
+ * What a rule looks at; absent: it does not. Those in the upper half are about watched nodes and come in this order for
+ * each step; messages are first all that were heard, then all that were said.
+ */
+export interface Sight {
+  /** A step has been taken; the books are as they were before it. */
+  readonly before?: (book: Book, step: Step) => void
+  /** The books are as they were before this message, and as the whole step says about pieces and reads. */
+  readonly heard?: (book: Book, conn: Conn, message: Wire.Message, step: Step) => void
+  readonly said?: (book: Book, conn: Conn, message: Wire.Message, step: Step) => void
+  /** The step had to do with this connection, which is still open; after all messages. */
+  readonly settled?: (book: Book, conn: Conn, step: Step) => void
+  /** The books are as they are after the step. */
+  readonly after?: (book: Book, step: Step) => void
+  /** It has left or crashed, or the run is over; its book is closed after that. */
+  readonly closed?: (book: Book, now: Millis) => void
 
-/** The same, reading the wires once for whoever else wants to know. */
-export const over = (
-  scenario: Scenario,
-  transcript: Transcript.Transcript,
-  { codec, machine }: Parts,
-): ReadonlyArray<Checker> => [
-  integrity(transcript),
-  requests(transcript),
-  outstanding(transcript),
-  rates(transcript),
-  starvation(transcript),
-  conservation(transcript),
-  ticks(machine),
-  liveness(),
-  saved(codec),
-  order(transcript),
-  service(transcript),
-  answers(scenario),
-  places(transcript),
-  news(transcript),
-]
+  /** Of every node, watched or not. */
+  readonly stepped?: (node: NodeView, input: Input, commands: ReadonlyArray<Command>, now: Millis) => void
+  readonly nodeDown?: Observer["nodeDown"]
+  readonly scripted?: Observer["scripted"]
+  readonly connected?: Observer["connected"]
+  readonly disconnected?: Observer["disconnected"]
+  readonly delivered?: Observer["delivered"]
+  readonly pieceOnDisk?: Observer["pieceOnDisk"]
+  readonly ended?: Observer["ended"]
+  /** Of a watched node. */
+  readonly completed?: (book: Book, now: Millis) => void
+}
+
+/** A rule of this name. */
+export const rule = (name: string, watch: (fail: Fail) => Sight): Rule => ({ name, watch })

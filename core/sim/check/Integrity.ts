@@ -6,67 +6,56 @@ import * as Bytes from "../../base/Bytes.ts"
 import type { Command } from "../../client/Command.ts"
 import type { Input } from "../../client/Input.ts"
 import * as Bitfield from "../../torrent/Bitfield.ts"
-import { books, isCorrect, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
-import * as Holdings from "./Holdings.ts"
-import * as Transcript from "./Transcript.ts"
+import { type Book, isCorrect } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
+import * as Ledger from "./Ledger.ts"
+import type * as Wire from "./Wire.ts"
 
-interface Book {
-  readonly holdings: Holdings.Holdings
-  /** Hashes that were asked for and not answered. */
-  readonly hashing: Set<number>
-}
-
-export const integrity = (transcript: Transcript.Transcript): Checker =>
-  make("integrity", (fail) => {
-    const nodes = books((): Book => ({ holdings: Holdings.make(), hashing: new Set() }))
+export const integrity = (): Rule =>
+  rule("integrity", (fail) => {
+    /** Of each node the hashes that were asked for and not answered. */
+    const asked = Ledger.make(() => new Set<number>())
     return {
       pieceOnDisk: (node, piece, isRight, now) => {
         if (!isRight && isCorrect(node)) fail(node, now, `piece ${piece} counts as verified and is wrong`)
       },
-      completed: (node, now) => {
-        const { have } = nodes.of(node).holdings
-        if (isCorrect(node) && !Bitfield.isFull(have)) {
+      completed: ({ have, node }, now) => {
+        if (!Bitfield.isFull(have)) {
           fail(node, now, `it is complete with ${have.count} of ${have.length} pieces`)
         }
       },
-      nodeDown: (node) => {
-        nodes.forget(node)
-        Transcript.forget(transcript, node)
-      },
-      stepped: (node, input, commands, now) => {
-        const { lines } = Transcript.step(transcript, node, input, commands)
-        const { hashing, holdings } = nodes.of(node)
-        const before = holdings.have.count
+      closed: ({ node }) => asked.forget(node),
+      before: (book, { commands, input, now }) => {
+        const hashing = asked.of(book.node)
+        let verified = 0
         for (const command of commands) {
-          const fault = unverified(holdings, hashing, input, command)
-          if (fault !== undefined && isCorrect(node)) fail(node, now, fault)
+          if (command._tag !== "Emit" || command.event._tag !== "PieceVerified") continue
+          verified++
+          const fault = unverified(book, hashing, input, command.event.piece)
+          if (fault !== undefined) fail(book.node, now, fault)
         }
-        if (input._tag === "PieceHashed") hashing.delete(input.piece)
-        Holdings.note(holdings, input, commands)
-        if (input._tag !== "Add" && holdings.have.count > before + 1) {
-          fail(node, now, "one input, and several pieces verified")
-        }
-        for (const command of commands) if (command._tag === "Hash") hashing.add(command.piece)
-        if (!isCorrect(node)) return
-        for (const { conn, isOurs, message } of lines) {
-          if (!isOurs) continue
-          const claim = unfounded(holdings.have, message)
-          if (claim !== undefined) fail(node, now, `on connection ${conn} it claims ${claim}`)
-        }
+        if (verified > 1) fail(book.node, now, "one input, and several pieces verified")
+        note(hashing, input, commands)
+      },
+      said: ({ have, node }, conn, message, { now }) => {
+        const claim = unfounded(have, message)
+        if (claim !== undefined) fail(node, now, `on connection ${conn.id} it claims ${claim}`)
       },
     }
   })
 
+const note = (hashing: Set<number>, input: Input, commands: ReadonlyArray<Command>): void => {
+  if (input._tag === "PieceHashed") hashing.delete(input.piece)
+  for (const command of commands) if (command._tag === "Hash") hashing.add(command.piece)
+}
+
 /** What is wrong with the claim that a piece is verified. */
 const unverified = (
-  { have, metainfo }: Holdings.Holdings,
+  { have, metainfo }: Book,
   hashing: ReadonlySet<number>,
   input: Input,
-  command: Command,
+  piece: number,
 ): string | undefined => {
-  if (command._tag !== "Emit" || command.event._tag !== "PieceVerified") return undefined
-  const { piece } = command.event
   if (Bitfield.get(have, piece)) return `piece ${piece} is verified twice`
   if (input._tag !== "PieceHashed" || input.piece !== piece || !hashing.has(piece)) {
     return `piece ${piece} is verified without its hash`
@@ -77,7 +66,7 @@ const unverified = (
 }
 
 /** Pieces that are claimed and not there. */
-const unfounded = (have: Bitfield.Bitfield, message: Transcript.Line["message"]): string | undefined => {
+const unfounded = (have: Bitfield.Bitfield, message: Wire.Message): string | undefined => {
   switch (message._tag) {
     case "Have":
       return Bitfield.get(have, message.piece) ? undefined : `piece ${message.piece}, which isn't verified`

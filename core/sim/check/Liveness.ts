@@ -5,15 +5,18 @@
 import { type Millis, MINUTE, NEVER, SECOND } from "../../base/Time.ts"
 import * as Bitfield from "../../torrent/Bitfield.ts"
 import type { NodeView, WorldView } from "../Observer.ts"
-import { books, isHonest, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
+import { isHonest } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
+import * as Ledger from "./Ledger.ts"
 
-interface Book {
+/** One life of a node; kept of every node, so it is small. */
+interface Page {
   upAt: Millis
   isComplete: boolean
   hasFailed: boolean
-  /** When each piece was verified; NEVER: not yet. */
-  gotAt: Array<Millis>
+  have: Bitfield.Bitfield
+  /** When it got the last of these pieces: it has had all of them since then. */
+  gotAt: Millis
 }
 
 /** A tracker may be asked again after half an hour, and a peer that could not be reached may be dialled as late. */
@@ -25,48 +28,63 @@ const GENEROSITY = 10
 /** A line without a limit is taken to be no faster than this. */
 const FAST_BYTES_PER_SEC = 10 * 1024 * 1024
 
-const rateOf = (bytesPerSec: number): number => bytesPerSec === 0 ? FAST_BYTES_PER_SEC : bytesPerSec
+const rateOf = (...bytesPerSec: ReadonlyArray<number>): number =>
+  bytesPerSec.reduce((least, rate) => rate > 0 && rate < least ? rate : least, FAST_BYTES_PER_SEC)
 
-export const liveness = (): Checker =>
-  make("liveness", (fail) => {
-    const nodes = books((): Book => ({ upAt: 0, isComplete: false, hasFailed: false, gotAt: [] }))
+export const liveness = (): Rule =>
+  rule("liveness", (fail) => {
+    const pages = Ledger.make((): Page => ({
+      upAt: 0,
+      isComplete: false,
+      hasFailed: false,
+      have: Bitfield.make(0),
+      gotAt: 0,
+    }))
     return {
-      nodeDown: (node) => nodes.forget(node),
+      nodeDown: (node) => pages.forget(node),
       stepped: (node, input, commands, now) => {
         if (input._tag === "Add") {
-          const { have } = input.options
-          nodes.forget(node)
-          const book = nodes.of(node)
-          book.upAt = now
-          for (let piece = 0; piece < have.length; piece++) {
-            book.gotAt.push(Bitfield.get(have, piece) ? now : NEVER)
-          }
+          const page = pages.of(node)
+          page.upAt = now
+          page.gotAt = now
+          page.have = Bitfield.copy(input.options.have)
         }
-        for (const command of commands) {
+        for (let i = 0; i < commands.length; i++) {
+          const command = commands[i]!
           if (command._tag !== "Emit") continue
           const { event } = command
-          if (event._tag === "PieceVerified") nodes.of(node).gotAt[event.piece] = now
-          else if (event._tag === "Completed") nodes.of(node).isComplete = true
-          else if (event._tag === "Failed") nodes.of(node).hasFailed = true
+          if (event._tag === "PieceVerified") {
+            const page = pages.of(node)
+            Bitfield.set(page.have, event.piece)
+            page.gotAt = now
+          } else if (event._tag === "Completed") pages.of(node).isComplete = true
+          else if (event._tag === "Failed") pages.of(node).hasFailed = true
         }
       },
       ended: (world) => {
         const takesPart = (node: NodeView): boolean =>
-          node.isUp && isHonest(node) && !nodes.of(node).hasFailed && nodes.of(node).gotAt.length > 0
+          node.isUp && isHonest(node) && !pages.of(node).hasFailed && pages.of(node).have.length > 0
         const honest = world.nodes.filter(takesPart)
+        const late = honest.filter((node) => !pages.of(node).isComplete && node.peerClass.role === "leecher")
+        if (late.length === 0) return
         const boundMs = bound(world, honest)
-        for (const node of honest) {
-          const { gotAt, isComplete, upAt } = nodes.of(node)
-          if (isComplete || node.peerClass.role === "seeder") continue
-          const books = reachable(node, honest).map((other) => nodes.of(other))
-          const since = Math.max(world.scenario.faults.untilMs, upAt, copyAt(books, gotAt.length))
+        const copies = [true, false].map((isHidden) =>
+          copyAt(honest.filter((other) => canMeet(isHidden, other, honest)).map((other) => pages.of(other)))
+        )
+        for (const node of late) {
+          const { have, upAt } = pages.of(node)
+          const since = Math.max(
+            world.scenario.faults.untilMs,
+            upAt,
+            copies[node.peerClass.isBehindNat ? 0 : 1]!,
+          )
           if (world.now - since < boundMs) continue
-          const missing = gotAt.filter((at) => at === NEVER).length
           const time = `${Math.round((world.now - since) / SECOND)} s`
           fail(
             node,
             world.now,
-            `it lacks ${missing} of ${gotAt.length} pieces, ${time} after it could begin to get them`,
+            `it lacks ${have.length - have.count} of ${have.length} pieces, ` +
+              `${time} after it could begin to get them`,
           )
         }
       },
@@ -80,31 +98,29 @@ const bound = ({ scenario }: WorldView, honest: ReadonlyArray<NodeView>): Millis
   let upload = 0
   let slowest = FAST_BYTES_PER_SEC
   for (const { peerClass } of honest) {
-    upload += rateOf(peerClass.uploadRateBytesPerSec)
-    slowest = Math.min(slowest, rateOf(peerClass.downloadRateBytesPerSec))
+    upload += rateOf(peerClass.uploadRateBytesPerSec, peerClass.uploadLimitBytesPerSec)
+    slowest = rateOf(slowest, peerClass.downloadRateBytesPerSec, peerClass.downloadLimitBytesPerSec)
   }
   const seconds = Math.max(scenario.sizeBytes / slowest, scenario.sizeBytes * takers / Math.max(1, upload))
   return PATIENCE_MS + GENEROSITY * seconds * SECOND
 }
 
-/** Those between whom and a node pieces can travel: of two that nobody can connect to, neither reaches the other. */
-const reachable = (from: NodeView, honest: ReadonlyArray<NodeView>): ReadonlyArray<NodeView> => {
-  const reached = new Set([from])
-  for (const node of reached) {
-    for (const other of honest) {
-      if (!node.peerClass.isBehindNat || !other.peerClass.isBehindNat) reached.add(other)
-    }
-  }
-  return [...reached]
-}
+/**
+ * Whether pieces can travel between a node and another one, over others if need be: of two that nobody can connect to,
+ * neither reaches the other, but through a third.
+ */
+const canMeet = (isHidden: boolean, other: NodeView, honest: ReadonlyArray<NodeView>): boolean =>
+  !isHidden || !other.peerClass.isBehindNat || honest.some(({ peerClass }) => !peerClass.isBehindNat)
 
-/** Since when each piece has been with one of them; NEVER: one piece is with nobody. */
-const copyAt = (books: ReadonlyArray<Book>, pieceCount: number): Millis => {
-  let latest = 0
-  for (let piece = 0; piece < pieceCount; piece++) {
-    let earliest = NEVER
-    for (const { gotAt } of books) earliest = Math.min(earliest, gotAt[piece] ?? NEVER)
-    latest = Math.max(latest, earliest)
+/** Since when, at the latest, each piece has been with one of them; NEVER: one piece is with nobody. */
+const copyAt = (pages: ReadonlyArray<Page>): Millis => {
+  const missing = Bitfield.full(pages[0]?.have.length ?? 0)
+  // Those first that have had theirs for longest.
+  for (const { gotAt, have } of [...pages].sort((a, b) => a.gotAt - b.gotAt)) {
+    for (const piece of Bitfield.pieces(missing)) {
+      if (Bitfield.get(have, piece)) Bitfield.clear(missing, piece)
+    }
+    if (Bitfield.isEmpty(missing)) return gotAt
   }
-  return latest
+  return NEVER
 }

@@ -1,75 +1,71 @@
-/** Whoever is connected and lacks a piece hears of it as soon as it is verified, once (BEP 3, HAVE). */
+/** Whoever is connected and lacks a piece hears of it soon after it is verified, once (BEP 3, HAVE). */
+import { type Millis, SECOND } from "../../base/Time.ts"
 import type { ConnId } from "../../client/Input.ts"
 import * as Bitfield from "../../torrent/Bitfield.ts"
-import { books, entry, isCorrect, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
-import * as Holdings from "./Holdings.ts"
-import * as Transcript from "./Transcript.ts"
+import * as Haves from "../../torrent/Haves.ts"
+import type { Book, Conn } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
+import * as Ledger from "./Ledger.ts"
 import * as Wire from "./Wire.ts"
 
-interface Peer {
-  /** It has said who it is, and so have we. */
-  heardHandshake: boolean
-  saidHandshake: boolean
-  /** What it is known to have, and what it was told that we have. */
-  readonly has: Bitfield.Bitfield
-  readonly told: Bitfield.Bitfield
+/** What a peer may not have been told yet. */
+interface Owed {
+  readonly conn: ConnId
+  readonly piece: number
+  /** By the node's own clock. */
+  readonly verifiedAt: Millis
 }
 
-interface Book {
-  readonly holdings: Holdings.Holdings
-  readonly peers: Map<ConnId, Peer>
+/** The oldest first; the first `looked` of them are done with. */
+interface Page {
+  owed: Array<Owed>
+  looked: number
 }
 
-export const news = (transcript: Transcript.Transcript): Checker =>
-  make("news", (fail) => {
-    const nodes = books((): Book => ({ holdings: Holdings.make(), peers: new Map() }))
+/** News may wait for so long, and a tick that is asked for may come a little late. */
+const PATIENCE_MS: Millis = Haves.MAX_DELAY_MS + SECOND / 10
+
+export const news = (): Rule =>
+  rule("news", (fail) => {
+    const pages = Ledger.make((): Page => ({ owed: [], looked: 0 }))
     return {
-      nodeDown: (node) => {
-        nodes.forget(node)
-        Transcript.forget(transcript, node)
+      closed: ({ node }) => pages.forget(node),
+      said: ({ node }, { id, told }, message, { now }) => {
+        if (message._tag !== "Have" || !Bitfield.get(told, message.piece)) return
+        fail(node, now, `on connection ${id} it announces ${Wire.show(message)} a second time`)
       },
-      stepped: (node, input, commands, now) => {
-        if (!isCorrect(node)) return
-        const { ended, lines } = Transcript.step(transcript, node, input, commands)
-        const { holdings, peers } = nodes.of(node)
-        Holdings.note(holdings, input, commands)
-        const { pieceCount } = holdings.metainfo?.geometry ?? { pieceCount: 0 }
-        for (const { conn, isOurs, message } of lines) {
-          const peer = entry(peers, conn, () => ({
-            heardHandshake: false,
-            saidHandshake: false,
-            has: Bitfield.make(pieceCount),
-            told: Bitfield.make(pieceCount),
-          }))
-          if (message._tag === "Handshake") {
-            if (isOurs) peer.saidHandshake = true
-            else peer.heardHandshake = true
-          } else if (!learn(isOurs ? peer.told : peer.has, message) && isOurs) {
-            fail(node, now, `on connection ${conn} it announces ${Wire.show(message)} a second time`)
-          }
-        }
-        for (const conn of ended) peers.delete(conn)
+      after: (book, { commands, input, now }) => {
+        const page = pages.of(book.node)
         for (const command of commands) {
-          if (command._tag !== "Emit" || command.event._tag !== "PieceVerified") continue
-          const { piece } = command.event
-          for (const [conn, { has, heardHandshake, saidHandshake, told }] of peers) {
-            if (!heardHandshake || !saidHandshake) continue
-            if (Bitfield.get(has, piece) || Bitfield.get(told, piece)) continue
-            fail(node, now, `on connection ${conn} it doesn't say that piece ${piece} is verified`)
+          if (command._tag === "Emit" && command.event._tag === "PieceVerified") {
+            owe(page, book, command.event.piece, input.now)
           }
         }
+        for (; page.looked < page.owed.length; page.looked++) {
+          const { conn, piece, verifiedAt } = page.owed[page.looked]!
+          if (verifiedAt + PATIENCE_MS >= input.now) break
+          const at = book.conns.get(conn)
+          if (at === undefined || !isDue(at, piece)) continue
+          fail(
+            book.node,
+            now,
+            `on connection ${conn} it has not said for long that piece ${piece} is verified`,
+          )
+        }
+        if (page.looked === 0 || page.looked * 2 < page.owed.length) return
+        page.owed = page.owed.slice(page.looked)
+        page.looked = 0
       },
     }
   })
 
-/** False if it was known. */
-const learn = (known: Bitfield.Bitfield, message: Wire.Message): boolean => {
-  if (message._tag === "HaveAll") Bitfield.fill(known)
-  else if (message._tag === "Have" && message.piece < known.length) return Bitfield.set(known, message.piece)
-  else if (message._tag === "Bitfield") {
-    const bits = Bitfield.fromWire(message.bits, known.length)
-    if (bits.ok) Bitfield.assign(known, bits.value)
+const owe = (page: Page, { conns }: Book, piece: number, verifiedAt: Millis): void => {
+  for (const conn of conns.values()) {
+    if (!conn.hasHeardHandshake || !conn.hasSaidHandshake || !isDue(conn, piece)) continue
+    page.owed.push({ conn: conn.id, piece, verifiedAt })
   }
-  return true
 }
+
+/** It lacks the piece, and was not told. */
+const isDue = ({ has, told }: Conn, piece: number): boolean =>
+  !Bitfield.get(has, piece) && !Bitfield.get(told, piece)

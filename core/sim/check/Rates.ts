@@ -3,11 +3,11 @@
  * that time and a burst; and who overdraws the limit for downloads is not read from until that is paid.
  */
 import { type Millis, SECOND } from "../../base/Time.ts"
-import type { Command } from "../../client/Command.ts"
-import type { ConnId, Input } from "../../client/Input.ts"
-import { books, isCorrect, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
-import * as Transcript from "./Transcript.ts"
+import type { Input } from "../../client/Input.ts"
+import type { Book } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
+import * as Ledger from "./Ledger.ts"
+import type { Step } from "./Transcript.ts"
 
 /** What has been used and not yet earned again; 0 a second: unlimited. */
 interface Debt {
@@ -16,14 +16,11 @@ interface Debt {
   at: Millis
 }
 
-interface Book {
+interface Page {
   readonly up: Debt
   readonly down: Debt
   /** Payload for which a read was charged, and which has not left yet. */
   paidBytes: number
-  readonly paused: Set<ConnId>
-  /** Guests that have not said which torrent they want, a few bytes each, are nobody's to pay for. */
-  readonly greeted: Set<ConnId>
 }
 
 /** A limit may be caught up with after a quarter of a second. */
@@ -32,43 +29,29 @@ const BURST_MS = 250
 /** A block is never cut; and what has to be said is said. */
 const ROUNDING_BYTES = 2 * 16_384
 
-export const rates = (transcript: Transcript.Transcript): Checker =>
-  make("rates", (fail) => {
-    const nodes = books((): Book => ({
-      up: newDebt(),
-      down: newDebt(),
-      paidBytes: 0,
-      paused: new Set(),
-      greeted: new Set(),
-    }))
+export const rates = (): Rule =>
+  rule("rates", (fail) => {
+    const pages = Ledger.make((): Page => ({ up: newDebt(), down: newDebt(), paidBytes: 0 }))
     return {
-      nodeDown: (node) => {
-        nodes.forget(node)
-        Transcript.forget(transcript, node)
-      },
-      stepped: (node, input, commands, now) => {
-        const book = nodes.of(node)
-        if (!isCorrect(node)) return
-        setLimits(book, input)
-        earn(book.up, input.now)
-        earn(book.down, input.now)
-        const { ended, lines } = Transcript.step(transcript, node, input, commands)
-        let payload = 0
-        for (const { conn, isOurs, message } of lines) {
-          if (isOurs && message._tag === "Payload") payload += message.bytes
-          else if (isOurs && message._tag === "Handshake") book.greeted.add(conn)
+      closed: ({ node }) => pages.forget(node),
+      after: (book, step) => {
+        const { node } = book
+        const page = pages.of(node)
+        const { down, up } = page
+        setLimits(page, step.input)
+        if (up.rateBytesPerSec > 0) {
+          earn(up, step.input.now)
+          const over = upload(page, step)
+          if (over > 0) {
+            const claim = `${Math.round(over)} bytes more go up`
+            fail(node, step.now, `${claim} than ${up.rateBytesPerSec} bytes a second allow`)
+          }
         }
-        const over = upload(book, input, commands, payload)
-        if (over > 0) {
-          const { rateBytesPerSec } = book.up
-          fail(node, now, `${Math.round(over)} bytes more go up than ${rateBytesPerSec} bytes a second allow`)
+        if (down.rateBytesPerSec > 0) {
+          earn(down, step.input.now)
+          const fault = download(down, book, step)
+          if (fault !== undefined) fail(node, step.now, fault)
         }
-        for (const conn of ended) {
-          book.paused.delete(conn)
-          book.greeted.delete(conn)
-        }
-        const fault = download(book, input, commands, ended)
-        if (fault !== undefined) fail(node, now, fault)
       },
     }
   })
@@ -83,7 +66,7 @@ const earn = (debt: Debt, now: Millis): void => {
   debt.at = now
 }
 
-const setLimits = ({ down, up }: Book, input: Input): void => {
+const setLimits = ({ down, up }: Page, input: Input): void => {
   const rates = input._tag === "Add"
     ? [input.options.maxUploadRateBytesPerSec, input.options.maxDownloadRateBytesPerSec]
     : input._tag === "TorrentLimits"
@@ -99,55 +82,46 @@ const setLimits = ({ down, up }: Book, input: Input): void => {
 }
 
 /** Charges what goes up. Returns how much of it is beyond the limit, which holds for payload only. */
-const upload = (
-  book: Book,
-  input: Input,
-  commands: ReadonlyArray<Command>,
-  payload: number,
-): number => {
-  const { up } = book
-  if (up.rateBytesPerSec === 0) return 0
+const upload = (page: Page, { commands, input, lines }: Step): number => {
+  const { up } = page
   const allowed = burst(up) + ROUNDING_BYTES
+  let payload = 0
+  for (const { isOurs, message } of lines) {
+    if (isOurs && message._tag === "Payload") payload += message.bytes
+  }
   let over = 0
   let sent = 0
   for (const command of commands) {
     if (command._tag === "Read") {
       over = Math.max(over, up.bytes - allowed)
       up.bytes += command.length
-      book.paidBytes += command.length
+      page.paidBytes += command.length
     } else if (command._tag === "Send") { for (const chunk of command.chunks) sent += chunk.length }
   }
-  const paid = Math.min(book.paidBytes, payload)
-  book.paidBytes -= paid
+  const paid = Math.min(page.paidBytes, payload)
+  page.paidBytes -= paid
   if (input._tag === "BlockRead" && payload === 0) {
     // Taken back meanwhile: what was read does not leave.
-    const refund = Math.min(book.paidBytes, input.bytes.length)
-    book.paidBytes -= refund
+    const refund = Math.min(page.paidBytes, input.bytes.length)
+    page.paidBytes -= refund
     up.bytes = Math.max(0, up.bytes - refund)
   }
   up.bytes += sent - paid
   return payload > paid ? Math.max(over, up.bytes - allowed) : over
 }
 
-/** Charges what comes down, and sees that who overdraws is paused. */
-const download = (
-  { down, greeted, paused }: Book,
-  input: Input,
-  commands: ReadonlyArray<Command>,
-  ended: ReadonlyArray<ConnId>,
-): string | undefined => {
-  if (down.rateBytesPerSec === 0) return undefined
-  const isRead = input._tag === "ConnRead" && greeted.has(input.conn) && !ended.includes(input.conn)
+/**
+ * Charges what comes down, and sees that who overdraws is paused. Guests that have not said which torrent they want, a few
+ * bytes each, are nobody's to pay for.
+ */
+const download = (down: Debt, { conns }: Book, { commands, input }: Step): string | undefined => {
+  const conn = input._tag === "ConnRead" ? conns.get(input.conn) : undefined
+  const isRead = input._tag === "ConnRead" && conn?.hasSaidHandshake === true
   if (isRead) down.bytes += input.bytes.length
   for (const command of commands) {
-    if (command._tag === "PauseReads") paused.add(command.conn)
-    else if (command._tag === "ResumeReads") {
-      paused.delete(command.conn)
-      if (down.bytes <= burst(down) + 1) continue
-      return `connection ${command.conn} is read again with ${Math.round(down.bytes)} bytes of debt`
-    }
+    if (command._tag !== "ResumeReads" || down.bytes <= burst(down) + 1) continue
+    return `connection ${command.conn} is read again with ${Math.round(down.bytes)} bytes of debt`
   }
-  if (!isRead || paused.has(input.conn)) return undefined
-  if (down.bytes <= burst(down) + ROUNDING_BYTES) return undefined
+  if (!isRead || conn?.isPaused === true || down.bytes <= burst(down) + ROUNDING_BYTES) return undefined
   return `connection ${input.conn} is read with ${Math.round(down.bytes)} bytes of debt`
 }

@@ -1,30 +1,19 @@
 /** A run under the eyes of all checkers, and what is told of it when a rule is broken. */
-import type { Observer } from "../Observer.ts"
 import type { Scenario } from "../Scenario.ts"
-import { type Checker, over, type Parts, type Violation } from "./Checker.ts"
+import * as All from "./All.ts"
+import type { Violation } from "./Checker.ts"
+import type { Panel } from "./Frame.ts"
 import * as Trace from "./Trace.ts"
-import * as Transcript from "./Transcript.ts"
 
 /** The checkers of one run, with a memory of what led to a violation. */
-export interface Watch {
-  readonly observers: ReadonlyArray<Observer>
-  readonly checkers: ReadonlyArray<Checker>
-  /** All violations, the first of each checker in front of its echoes. */
-  readonly violations: () => ReadonlyArray<Violation>
+export interface Watch extends Panel {
   readonly trace: Trace.Trace
 }
 
 /** All checkers, and a trace. */
-export const watch = (scenario: Scenario, parts: Parts = {}): Watch => {
-  const transcript = Transcript.make()
-  const trace = Trace.make(transcript)
-  const checkers = over(scenario, transcript, parts)
-  return {
-    observers: [trace.observer, ...checkers.map(({ observer }) => observer)],
-    checkers,
-    violations: () => checkers.flatMap(({ violations }) => violations).sort((a, b) => a.now - b.now),
-    trace,
-  }
+export const watch = (scenario: Scenario, parts: All.Parts = {}): Watch => {
+  const trace = Trace.make()
+  return { ...All.all(scenario, parts, { read: trace.read }), trace }
 }
 
 /** What somebody needs to find the bug: what happened, where, what led to it, and how to see it again. */

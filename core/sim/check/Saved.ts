@@ -4,12 +4,12 @@
  */
 import * as Digest from "../../base/Digest.ts"
 import type { Bytes } from "../../base/Bytes.ts"
+import type { Millis } from "../../base/Time.ts"
 import * as Bitfield from "../../torrent/Bitfield.ts"
 import * as Resume from "../../torrent/Resume.ts"
 import type * as State from "../../torrent/State.ts"
-import { books, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
-import * as Holdings from "./Holdings.ts"
+import type { Book } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
 
 /** How resume data is written and read; another way than the client's only where a test wants to see it fail. */
 export interface Codec {
@@ -20,30 +20,24 @@ export interface Codec {
 /** Every so many pieces: a run with many of them is no better saved after each. */
 const EVERY_PIECES = 7
 
-export const saved = (codec: Codec = Resume): Checker =>
-  make("resume", (fail) => {
-    const nodes = books(Holdings.make)
+export const saved = (codec: Codec = Resume): Rule =>
+  rule("resume", (fail) => {
+    const look = (book: Book, now: Millis): void => {
+      const torrent = book.node.torrent()
+      const fault = torrent === undefined ? undefined : check(codec, torrent, book)
+      if (fault !== undefined) fail(book.node, now, fault)
+    }
     return {
-      nodeDown: (node, now) => {
-        const torrent = node.torrent()
-        const fault = torrent === undefined ? undefined : check(codec, torrent, nodes.of(node))
-        if (fault !== undefined) fail(node, now, fault)
-        nodes.forget(node)
-      },
-      stepped: (node, input, commands, now) => {
-        const holdings = nodes.of(node)
-        const before = holdings.have.count
-        Holdings.note(holdings, input, commands)
-        const { count } = holdings.have
-        if (count === before || (count % EVERY_PIECES !== 1 && !Bitfield.isFull(holdings.have))) return
-        const torrent = node.torrent()
-        const fault = torrent === undefined ? undefined : check(codec, torrent, holdings)
-        if (fault !== undefined) fail(node, now, fault)
+      closed: look,
+      after: (book, { commands, now }) => {
+        const { have } = book
+        if (have.count % EVERY_PIECES !== 1 && !Bitfield.isFull(have)) return
+        if (commands.some((one) => one._tag === "Emit" && one.event._tag === "PieceVerified")) look(book, now)
       },
     }
   })
 
-const check = (codec: Codec, torrent: State.Torrent, { have }: Holdings.Holdings): string | undefined => {
+const check = (codec: Codec, torrent: State.Torrent, { have }: Book): string | undefined => {
   const { downloadRate, metainfo, uploadRate } = torrent
   const resume: Resume.Resume = {
     infoHash: metainfo.infoHash,

@@ -3,29 +3,18 @@
  * whatever the choker's policy, by the optimistic slots alone.
  */
 import { type Millis, SECOND } from "../../base/Time.ts"
-import type { ConnId, Input } from "../../client/Input.ts"
+import type { Input } from "../../client/Input.ts"
 import * as Bitfield from "../../torrent/Bitfield.ts"
-import { books, entry, isHonest, make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
-import * as Transcript from "./Transcript.ts"
-import type * as Wire from "./Wire.ts"
+import { type Book, type Conn, isHonest } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
+import * as Ledger from "./Ledger.ts"
 
-interface Peer {
-  isInterested: boolean
-  isUnchoked: boolean
-  readonly has: Bitfield.Bitfield
-  /** When the wait began; counts only while it wants something and has no slot. */
-  since: Millis
-  /** Of all that have waited beside it, the most at a time. */
-  rivals: number
-}
-
-interface Book {
+interface Page {
   slots: number
-  pieceCount: number
   /** The earliest time at which somebody may have waited too long. */
   lookAt: Millis
-  readonly peers: Map<ConnId, Peer>
+  /** Somebody has begun or ceased to wait in this step. */
+  isNews: boolean
 }
 
 /** An optimistic slot passes on after 30 seconds, at the next of the rounds of 10 seconds (BEP 3). */
@@ -41,86 +30,62 @@ const GRACE_MS = 60 * SECOND
 const bound = (slots: number, rivals: number): Millis =>
   GRACE_MS + SHARES * TURN_MS * Math.ceil(rivals / Math.max(1, Math.floor(slots / 5)))
 
-const waits = (peer: Peer): boolean => peer.isInterested && !peer.isUnchoked && !Bitfield.isFull(peer.has)
+const waits = (conn: Conn): boolean => conn.isInterested && conn.amChoking && !Bitfield.isFull(conn.has)
 
-export const starvation = (transcript: Transcript.Transcript): Checker =>
-  make("starvation", (fail) => {
-    const nodes = books((): Book => ({ slots: 0, pieceCount: 0, lookAt: Infinity, peers: new Map() }))
+export const starvation = (): Rule =>
+  rule("starvation", (fail) => {
+    const pages = Ledger.make((): Page => ({ slots: 0, lookAt: Infinity, isNews: false }))
+    const begin = (conn: Conn, now: Millis): void => {
+      conn.waitsSince = now
+      conn.rivals = 1
+    }
     return {
-      nodeDown: (node) => {
-        nodes.forget(node)
-        Transcript.forget(transcript, node)
+      closed: ({ node }) => pages.forget(node),
+      before: ({ node }, { ended, input }) => {
+        const page = pages.of(node)
+        if (input._tag === "Add") page.slots = slotsOf(input)
+        page.isNews = ended.length > 0
       },
-      stepped: (node, input, commands, now) => {
-        const { ended, lines } = Transcript.step(transcript, node, input, commands)
+      heard: (_, conn, message, { input }) => {
+        if (message._tag === "Interested" && !conn.isInterested) begin(conn, input.now)
+      },
+      said: (_, conn, message, { input }) => {
+        if (message._tag === "Choke" && !conn.amChoking) begin(conn, input.now)
+      },
+      settled: ({ node }, conn) => {
+        if (waits(conn) === conn.isWaiting) return
+        conn.isWaiting = !conn.isWaiting
+        pages.of(node).isNews = true
+      },
+      after: (book, { input, now }) => {
+        const { node } = book
         if (!isHonest(node)) return
-        const book = nodes.of(node)
-        const { peers } = book
-        if (input._tag === "Add") start(book, input)
-        let isNews = false
-        for (const { conn, isOurs, message } of lines) {
-          const peer = entry(peers, conn, () => newcomer(book.pieceCount))
-          isNews = take(peer, isOurs, message, input.now) || isNews
+        const page = pages.of(node)
+        if (page.isNews) count(page, book)
+        if (input.now < page.lookAt) return
+        for (const conn of book.conns.values()) {
+          const waitedMs = input.now - conn.waitsSince
+          if (!conn.isWaiting || waitedMs <= bound(page.slots, conn.rivals)) continue
+          const wait = `${Math.round(waitedMs / SECOND)} s, with at most ${conn.rivals} waiting`
+          fail(node, now, `connection ${conn.id} has waited for one of ${page.slots} slots for ${wait}`)
+          conn.waitsSince = input.now
         }
-        for (const conn of ended) peers.delete(conn)
-        if (isNews) count(book)
-        if (input.now < book.lookAt) return
-        for (const [conn, peer] of peers) {
-          const waitedMs = input.now - peer.since
-          if (!waits(peer) || waitedMs <= bound(book.slots, peer.rivals)) continue
-          const wait = `${Math.round(waitedMs / SECOND)} s, with at most ${peer.rivals} waiting`
-          fail(node, now, `connection ${conn} has waited for one of ${book.slots} slots for ${wait}`)
-          peer.since = input.now
-        }
-        count(book)
+        count(page, book)
       },
     }
   })
 
-const start = (book: Book, { metainfo, options }: Extract<Input, { readonly _tag: "Add" }>): void => {
-  book.pieceCount = metainfo.geometry.pieceCount
-  const { slots } = options.choker
-  book.slots = slots._tag === "Fixed" ? slots.slots : slots.min
-}
-
-const newcomer = (pieceCount: number): Peer => ({
-  isInterested: false,
-  isUnchoked: false,
-  has: Bitfield.make(pieceCount),
-  since: 0,
-  rivals: 1,
-})
-
-/** True if somebody began or ceased to wait. */
-const take = (peer: Peer, isOurs: boolean, message: Wire.Message, now: Millis): boolean => {
-  const before = waits(peer)
-  if (isOurs) {
-    if (message._tag === "Choke") peer.isUnchoked = false
-    else if (message._tag === "Unchoke") peer.isUnchoked = true
-  } else if (message._tag === "Interested") peer.isInterested = true
-  else if (message._tag === "NotInterested") peer.isInterested = false
-  else if (message._tag === "HaveAll") Bitfield.fill(peer.has)
-  else if (message._tag === "Have" && message.piece < peer.has.length) Bitfield.set(peer.has, message.piece)
-  else if (message._tag === "Bitfield") {
-    const bits = Bitfield.fromWire(message.bits, peer.has.length)
-    if (bits.ok) Bitfield.assign(peer.has, bits.value)
-  }
-  const after = waits(peer)
-  if (after && !before) {
-    peer.since = now
-    peer.rivals = 1
-  }
-  return after !== before
-}
+const slotsOf = ({ options: { choker: { slots } } }: Extract<Input, { readonly _tag: "Add" }>): number =>
+  slots._tag === "Fixed" ? slots.slots : slots.min
 
 /** Who waits has that many rivals now; and when the first of them would have waited too long. */
-const count = (book: Book): void => {
+const count = (page: Page, { conns }: Book): void => {
   let waiting = 0
-  for (const peer of book.peers.values()) if (waits(peer)) waiting++
-  book.lookAt = Infinity
-  for (const peer of book.peers.values()) {
-    if (!waits(peer)) continue
-    peer.rivals = Math.max(peer.rivals, waiting)
-    book.lookAt = Math.min(book.lookAt, peer.since + bound(book.slots, peer.rivals))
+  for (const conn of conns.values()) if (conn.isWaiting) waiting++
+  page.lookAt = Infinity
+  for (const conn of conns.values()) {
+    if (!conn.isWaiting) continue
+    conn.rivals = Math.max(conn.rivals, waiting)
+    page.lookAt = Math.min(page.lookAt, conn.waitsSince + bound(page.slots, conn.rivals))
   }
 }

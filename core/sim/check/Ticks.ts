@@ -5,8 +5,8 @@
 import * as Digest from "../../base/Digest.ts"
 import { type Millis, MINUTE, NEVER } from "../../base/Time.ts"
 import * as Client from "../../client/Client.ts"
-import { make } from "./Books.ts"
-import type { Checker } from "./Checker.ts"
+import type { Book } from "./Books.ts"
+import { type Rule, rule } from "./Checker.ts"
 
 /** The machine that is tried; another one than the client's only where a test wants to see it fail. */
 export interface Machine {
@@ -18,17 +18,28 @@ export interface Machine {
 /** A copy costs as much as hundreds of steps. */
 const EVERY_STEPS = 499
 
-export const ticks = (machine: Machine = Client, every = EVERY_STEPS): Checker =>
-  make("ticks", (fail) => {
+/** As much to copy and to compare as so many connections, or so many bytes of tables, makes it twice as rare. */
+const CONNS = 12
+const TABLE_BYTES = 1_000
+
+export const ticks = (machine: Machine = Client, every = EVERY_STEPS): Rule =>
+  rule("ticks", (fail) => {
     let steps = 0
+    let tryAt = every
     return {
-      stepped: (node, input, _commands, now) => {
-        if (++steps % every !== 0 || node.torrent() === undefined) return
+      after: (book, { input, now }) => {
+        const { node } = book
+        if (++steps < tryAt || node.torrent() === undefined) return
+        tryAt = steps + Math.ceil(every * Math.max(1, burden(book)))
         const fault = early(machine, node.client(), input.now) ?? due(machine, node.client(), input.now)
         if (fault !== undefined) fail(node, now, fault)
       },
     }
   })
+
+/** What there is to copy: each connection has a bitfield, each piece a count and two places. */
+const burden = ({ conns, have }: Book): number =>
+  conns.size / CONNS + (conns.size * have.bytes.length + 12 * have.length) / TABLE_BYTES
 
 /** A tick at the last moment before something is due. */
 const early = (machine: Machine, client: Client.Client, now: Millis): string | undefined => {

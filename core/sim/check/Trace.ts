@@ -2,47 +2,37 @@
 import type { Millis } from "../../base/Time.ts"
 import type { Command } from "../../client/Command.ts"
 import type { Input } from "../../client/Input.ts"
-import type { Observer } from "../Observer.ts"
-import * as Transcript from "./Transcript.ts"
+import type { NodeView } from "../Observer.ts"
+import type { Step } from "./Transcript.ts"
 import * as Wire from "./Wire.ts"
-
-interface Entry {
-  readonly now: Millis
-  readonly input: Input
-  readonly commands: ReadonlyArray<Command>
-  readonly step: Transcript.Step
-}
 
 /** Mutable. */
 export interface Trace {
-  readonly observer: Observer
+  /** A watched node has taken a step. */
+  readonly read: (node: NodeView, step: Step) => void
   /** The last steps of a node, a line each, the oldest first. */
   readonly tail: (node: number) => ReadonlyArray<string>
 }
 
 /** Remembers the last `size` steps of each node. */
-export const make = (transcript: Transcript.Transcript, size = 25): Trace => {
-  const rings = new Map<number, Array<Entry>>()
+export const make = (size = 25): Trace => {
+  const rings: Array<Array<Step> | undefined> = []
   return {
-    observer: {
-      stepped: (node, input, commands, now) => {
-        const step = Transcript.step(transcript, node, input, commands)
-        let ring = rings.get(node.index)
-        if (ring === undefined) rings.set(node.index, ring = [])
-        ring.push({ now, input, commands, step })
-        // In batches, since taking one off the front costs as much as taking many.
-        if (ring.length >= 2 * size) ring.splice(0, ring.length - size)
-      },
+    read: ({ index }, step) => {
+      const ring = rings[index] ??= []
+      ring.push(step)
+      // In batches, since taking one off the front costs as much as taking many.
+      if (ring.length >= 2 * size) ring.splice(0, ring.length - size)
     },
-    tail: (node) => (rings.get(node) ?? []).slice(-size).map(line),
+    tail: (node) => (rings[node] ?? []).slice(-size).map(line),
   }
 }
 
-const line = ({ commands, input, now, step }: Entry): string => {
-  const heard = step.lines.filter(({ isOurs }) => !isOurs).map(({ message }) => Wire.show(message))
+const line = ({ commands, input, lines, now }: Step): string => {
+  const heard = lines.filter(({ isOurs }) => !isOurs).map(({ message }) => Wire.show(message))
   const asked = commands.filter(({ _tag }) => _tag !== "Send").map(showCommand)
-  const said = step.lines.filter(({ isOurs }) => isOurs).map(({ conn, message }) =>
-    `to ${conn}: ${Wire.show(message)}`
+  const said = lines.filter(({ isOurs }) => isOurs).map(({ conn, message }) =>
+    `to ${conn.id}: ${Wire.show(message)}`
   )
   const words = heard.length === 0 ? "" : ` "${few(heard, ", ")}"`
   const outcome = [...asked, ...said]

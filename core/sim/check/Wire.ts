@@ -66,24 +66,27 @@ export const make = (): Stream => ({
 /** Nobody has more pieces or more to say than fits into this. */
 const MAX_BODY_BYTES = 1 << 20
 
+/** What is done with a message. */
+export type Tell = (message: Message) => void
+
 /** Reads on: every message that these bytes end, and every part of a block that they bring. */
-export const read = (stream: Stream, bytes: Bytes.Bytes, out: Array<Message>): void => {
+export const read = (stream: Stream, bytes: Bytes.Bytes, tell: Tell): void => {
   for (let at = 0; at < bytes.length && stream.phase !== "dead";) {
     const count = Math.min(bytes.length - at, stream.needed - stream.heldBytes)
     if (stream.phase === "payload") {
       const { begin, heldBytes, needed: length, piece } = stream
       const isLast = heldBytes + count === length
-      out.push({ _tag: "Payload", piece, begin, length, bytes: count, isFirst: heldBytes === 0, isLast })
+      tell({ _tag: "Payload", piece, begin, length, bytes: count, isFirst: heldBytes === 0, isLast })
       stream.heldBytes += count
       if (isLast) wait(stream, "length", 4)
     } else if (stream.heldBytes === 0 && count === stream.needed) {
       // Nearly always: read where it stands.
-      whole(stream, bytes, at, out)
+      whole(stream, bytes, at, tell)
     } else {
       // A copy: the bytes of an input are not ours to keep.
       stream.held.push(bytes.slice(at, at + count))
       stream.heldBytes += count
-      if (stream.heldBytes === stream.needed) whole(stream, Bytes.concat(stream.held), 0, out)
+      if (stream.heldBytes === stream.needed) whole(stream, Bytes.concat(stream.held), 0, tell)
     }
     at += count
   }
@@ -97,14 +100,14 @@ const wait = (stream: Stream, phase: Stream["phase"], needed: number): void => {
 }
 
 /** Everything that the phase waited for is here, from `at` on. */
-const whole = (stream: Stream, bytes: Bytes.Bytes, at: number, out: Array<Message>): void => {
+const whole = (stream: Stream, bytes: Bytes.Bytes, at: number, tell: Tell): void => {
   switch (stream.phase) {
     case "handshake": {
       if (Bytes.toLatin1(bytes.subarray(at, at + 20)) !== "\x13BitTorrent protocol") {
-        return garbage(stream, "no handshake", out)
+        return garbage(stream, "no handshake", tell)
       }
       // BEP 6: the third bit from the right of the last reserved byte; BEP 10: the fifth of the sixth.
-      out.push({
+      tell({
         _tag: "Handshake",
         fast: (bytes[at + 27]! & 0x04) !== 0,
         extended: (bytes[at + 25]! & 0x10) !== 0,
@@ -113,33 +116,33 @@ const whole = (stream: Stream, bytes: Bytes.Bytes, at: number, out: Array<Messag
     }
     case "length": {
       stream.bodyBytes = u32(bytes, at) - 1
-      if (stream.bodyBytes > MAX_BODY_BYTES) return garbage(stream, "a message beyond all bounds", out)
+      if (stream.bodyBytes > MAX_BODY_BYTES) return garbage(stream, "a message beyond all bounds", tell)
       if (stream.bodyBytes >= 0) return wait(stream, "id", 1)
-      out.push({ _tag: "KeepAlive" })
+      tell({ _tag: "KeepAlive" })
       return wait(stream, "length", 4)
     }
     case "id": {
       stream.id = bytes[at]!
       if (stream.id === 7) {
-        if (stream.bodyBytes <= 8) return garbage(stream, "a block of no bytes", out)
+        if (stream.bodyBytes <= 8) return garbage(stream, "a block of no bytes", tell)
         return wait(stream, "block", 8)
       }
       if (stream.bodyBytes > 0) return wait(stream, "body", stream.bodyBytes)
-      return said(stream, Bytes.empty, 0, out)
+      return said(stream, Bytes.empty, 0, tell)
     }
     case "block":
       stream.piece = u32(bytes, at)
       stream.begin = u32(bytes, at + 4)
       return wait(stream, "payload", stream.bodyBytes - 8)
     default:
-      return said(stream, bytes, at, out)
+      return said(stream, bytes, at, tell)
   }
 }
 
-const said = (stream: Stream, bytes: Bytes.Bytes, at: number, out: Array<Message>): void => {
+const said = (stream: Stream, bytes: Bytes.Bytes, at: number, tell: Tell): void => {
   const message = interpret(stream.id, bytes, at, stream.bodyBytes)
-  if (message._tag === "Garbage") return garbage(stream, message.why, out)
-  out.push(message)
+  if (message._tag === "Garbage") return garbage(stream, message.why, tell)
+  tell(message)
   wait(stream, "length", 4)
 }
 
@@ -184,8 +187,8 @@ const wrongSize = (id: number, length: number): Message => ({
   why: `${length} bytes in a message with id ${id}`,
 })
 
-const garbage = (stream: Stream, why: string, out: Array<Message>): void => {
-  out.push({ _tag: "Garbage", why })
+const garbage = (stream: Stream, why: string, tell: Tell): void => {
+  tell({ _tag: "Garbage", why })
   stream.phase = "dead"
 }
 

@@ -23,6 +23,8 @@ export interface Changes {
   readonly payload?: Scenario["payload"] | undefined
   /** While downloading, of every honest leecher. */
   readonly choker?: PolicyName | undefined
+  /** While seeding, of every honest node. */
+  readonly seedingChoker?: PolicyName | undefined
   /** Of every honest leecher. */
   readonly strategy?: Strategy | undefined
   readonly superSeed?: boolean | undefined
@@ -50,10 +52,11 @@ export const adjust = (scenario: Scenario, changes: Changes): Result<Scenario, s
 
 const retune = (one: PeerClass, changes: Changes): PeerClass => {
   if (one.behaviour !== "honest") return one
-  if (one.role === "seeder") return { ...one, superSeed: changes.superSeed ?? one.superSeed }
+  const choker = { ...one.choker, seeding: changes.seedingChoker ?? one.choker.seeding }
+  if (one.role === "seeder") return { ...one, choker, superSeed: changes.superSeed ?? one.superSeed }
   return {
     ...one,
-    choker: { ...one.choker, leeching: changes.choker ?? one.choker.leeching },
+    choker: { ...choker, leeching: changes.choker ?? choker.leeching },
     strategy: changes.strategy ?? one.strategy,
   }
 }

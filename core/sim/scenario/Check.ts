@@ -144,6 +144,8 @@ const checkClass = (one: PeerClass, found: Finder): void => {
   found.oneOf(["behaviour"], one.behaviour, BEHAVIOURS)
   found.bytes(["uploadRateBytesPerSec"], one.uploadRateBytesPerSec, 0, MAX_RATE)
   found.bytes(["downloadRateBytesPerSec"], one.downloadRateBytesPerSec, 0, MAX_RATE)
+  found.bytes(["uploadLimitBytesPerSec"], one.uploadLimitBytesPerSec, 0, MAX_RATE)
+  found.bytes(["downloadLimitBytesPerSec"], one.downloadLimitBytesPerSec, 0, MAX_RATE)
   found.number(["latencyMs", "min"], one.latencyMs.min, 0, MAX_LATENCY_MS)
   found.number(["latencyMs", "mean"], one.latencyMs.mean, 0, MAX_LATENCY_MS)
   if (one.latencyMs.mean < one.latencyMs.min) {

@@ -29,6 +29,8 @@ export const leecher: PeerClass = {
   role: "leecher",
   uploadRateBytesPerSec: MIB,
   downloadRateBytesPerSec: 4 * MIB,
+  uploadLimitBytesPerSec: 0,
+  downloadLimitBytesPerSec: 0,
   latencyMs: { min: 10, mean: 30 },
   behaviour: "honest",
   choker: { leeching: "tit-for-tat", seeding: "round-robin", slots: 8 },

@@ -13,6 +13,7 @@ const KIB = 1024
 /** Draws for the scenario must not be those of the run that it is for, which begin with the seed itself. */
 const SCENARIO_STREAM = 0x5ce9a810
 const FAULTS_STREAM = 0xfa017500
+const HABITS_STREAM = 0x11317500
 
 const between = (rng: Rng.Rng, low: number, high: number): number => low + Rng.below(rng, high - low + 1)
 /** In steps of a thousandth, so that it can be written down exactly. */
@@ -57,12 +58,28 @@ export const random = (seed: number): Scenario => {
     seed,
     sizeBytes,
     pieceBytes,
-    classes: classes(rng, between(rng, 2, 20)),
+    classes: withHabits(seed, classes(rng, between(rng, 2, 20))),
     faults: coin(rng, 4) ? Defaults.calm : faults(seed),
     payload: coin(rng, 4) ? "full" : "shared",
     maxPeers: between(rng, 4, 50),
     maxVirtualMs: 12 * 60 * MINUTE,
   }
+}
+
+/** Users who set limits, for one direction or both, in some scenarios, and some who pick pieces at random. */
+const withHabits = (seed: number, all: ReadonlyArray<PeerClass>): ReadonlyArray<PeerClass> => {
+  const rng = Rng.make(seed ^ HABITS_STREAM)
+  const hasLimits = coin(rng, 4)
+  const limit = (): number => {
+    const rate = coin(rng, 2) ? between(rng, 24, 512) * KIB : 0
+    return hasLimits ? rate : 0
+  }
+  return all.map((one) => ({
+    ...one,
+    uploadLimitBytesPerSec: limit(),
+    downloadLimitBytesPerSec: limit(),
+    strategy: coin(rng, 8) ? "random" : one.strategy,
+  }))
 }
 
 const classes = (rng: Rng.Rng, total: number): ReadonlyArray<PeerClass> => {

@@ -3,12 +3,13 @@ import type { Bytes } from "../../base/Bytes.ts"
 import type { Millis } from "../../base/Time.ts"
 import type { NodeView, Observer } from "../Observer.ts"
 
-/** Keeps references only: text is made when somebody asks. */
+/** Keeps references only: text is made when somebody asks. Its places are used over and over. */
 interface Happening {
-  readonly now: Millis
-  readonly node: NodeView | undefined
-  readonly what: string
-  readonly details: ReadonlyArray<object>
+  now: Millis
+  node: NodeView | undefined
+  what: string
+  input: object | undefined
+  commands: ReadonlyArray<object>
 }
 
 /** Mutable, one owner: the run that it observes. */
@@ -17,6 +18,8 @@ export interface Tail {
   /** A line for each of the last things, the newest last. */
   readonly lines: () => ReadonlyArray<string>
 }
+
+const NONE: ReadonlyArray<object> = []
 
 /** A tail of `length` happenings, which stops to take in more once `isOver` says so: the end is then what is wanted. */
 export const make = (length: number, isOver: () => boolean): Tail => {
@@ -27,18 +30,27 @@ export const make = (length: number, isOver: () => boolean): Tail => {
     now: Millis,
     node: NodeView | undefined,
     what: string,
-    details: ReadonlyArray<object> = [],
+    input: object | undefined = undefined,
+    commands: ReadonlyArray<object> = NONE,
   ) => {
     if (isFrozen) return
-    ring[at] = { now, node, what, details }
-    at = (at + 1) % length
+    const place = ring[at]
+    if (place === undefined) ring[at] = { now, node, what, input, commands }
+    else {
+      place.now = now
+      place.node = node
+      place.what = what
+      place.input = input
+      place.commands = commands
+    }
+    at = at + 1 === length ? 0 : at + 1
     isFrozen = isOver()
   }
   return {
     observer: {
       nodeUp: (node, now) => add(now, node, "up"),
       nodeDown: (node, now, why) => add(now, node, why),
-      stepped: (node, input, commands, now) => add(now, node, "", [input, ...commands]),
+      stepped: (node, input, commands, now) => add(now, node, "", input, commands),
       completed: (node, now) => add(now, node, "complete"),
       fault: (kind, node, now) => add(now, node, `fault: ${kind}`),
     },
@@ -49,9 +61,10 @@ export const make = (length: number, isOver: () => boolean): Tail => {
 /** Commands of one step that are told. */
 const SHOWN = 6
 
-const line = ({ details, node, now, what }: Happening): string => {
+const line = ({ commands: done, input: given, node, now, what }: Happening): string => {
   const who = node === undefined ? "world" : `node ${node.index} (${node.peerClass.name})`
-  const [input, ...commands] = details.map(describe)
+  const input = given && describe(given)
+  const commands = done.map(describe)
   const told = commands.slice(0, SHOWN).join(", ") + (commands.length > SHOWN ? ", …" : "")
   const story = input === undefined ? what : told === "" ? input : `${input} -> ${told}`
   return `${(now / 1_000).toFixed(3)} s ${who}: ${story}`

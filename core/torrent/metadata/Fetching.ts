@@ -116,7 +116,12 @@ const decide = (fetching: Fetching, turn: State.Turn): void => {
   if (fetching.phase !== "stopped") {
     runTimers(fetching, turn)
     Trackers.askIfStarved(fetching, turn)
-    Lookups.run(fetching.lookups, { id: fetching.id, infoHash: fetching.infoHash, isSeed: false }, turn.now, turn.out)
+    Lookups.run(
+      fetching.lookups,
+      { id: fetching.id, infoHash: fetching.infoHash, isSeed: false },
+      turn.now,
+      turn.out,
+    )
     Asking.ask(fetching, turn)
     Contacts.dial(fetching, turn)
   }

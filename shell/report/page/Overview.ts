@@ -9,6 +9,11 @@ export const overview = (kit: Kit, data: PageData): void => {
   const of = (seconds: number | undefined) => seconds === undefined ? "–" : duration(seconds * 1_000)
   const isSound = outcome.violations === 0
   const isDone = outcome.completed === outcome.peers
+  const { clients, clientsWatched, eventsPerSecond } = outcome
+  const isSample = clients !== undefined && clientsWatched !== undefined && clientsWatched < clients
+  const watched = isSample
+    ? `; every message of ${number(clientsWatched)} of ${plural(clients, "client")} was read`
+    : ""
 
   byId("subtitle").textContent = [
     plural(data.peers.of, "peer"),
@@ -33,7 +38,9 @@ export const overview = (kit: Kit, data: PageData): void => {
     ),
     verdict(
       isSound,
-      isSound ? "No checker found a violation" : `${plural(outcome.violations, "violation")} of the rules`,
+      isSound
+        ? `No checker found a violation${watched}`
+        : `${plural(outcome.violations, "violation")} of the rules`,
     ),
   )
 
@@ -59,7 +66,14 @@ export const overview = (kit: Kit, data: PageData): void => {
       speed === undefined ? "–" : `${speed >= 10 ? number(speed) : speed.toFixed(1)}×`,
       `of real time: it took ${duration(outcome.realSeconds * 1_000)}`,
     ),
-    tile("Blocks delivered", number(outcome.deliveries), `${number(outcome.deliveriesPerSecond)} a second`),
+    tile(
+      "Blocks delivered",
+      number(outcome.deliveries),
+      [
+        `${number(outcome.deliveriesPerSecond)} a second`,
+        ...(eventsPerSecond === undefined ? [] : [`of ${number(eventsPerSecond)} events`]),
+      ].join(", "),
+    ),
     tile("Memory at most", bytes(outcome.peakMemoryBytes), `digest ${outcome.digest.slice(0, 12)}`),
   )
 

@@ -2,6 +2,7 @@ import { it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
 import { describe, expect } from "vitest"
 import type { Bytes } from "../../../core/base/Bytes.ts"
+import * as Rng from "../../../core/base/Rng.ts"
 import * as Compact from "../../../core/dht/Compact.ts"
 import * as Lookup from "../../../core/dht/Lookup.ts"
 import * as NodeId from "../../../core/dht/NodeId.ts"
@@ -144,6 +145,31 @@ describe("a lookup", () => {
 })
 
 describe("lies in a lookup", () => {
+  it("about where one is don't fill the end of it, if others are there (BEP 42)", () => {
+    const rng = Rng.make(1)
+    const lookup = Lookup.make(TARGET, "ipv4")
+    for (let n = 1; n <= 40; n++) Lookup.add(lookup, idOf(n), hostOf(n), 1)
+    const honest = Array.from({ length: 12 }, (_, n) => hostOf(100 + n))
+    for (const endpoint of honest) {
+      Lookup.add(lookup, NodeId.fromAddress(Compact.toAddress(endpoint).host, 1, rng), endpoint, 1)
+    }
+    while (!Lookup.isDone(lookup)) {
+      for (const asked of askAll(lookup)) Lookup.answered(lookup, asked, asked.id!, undefined)
+    }
+    const nearest = Lookup.nearest(lookup)
+    expect(nearest.map(({ fits }) => fits)).toEqual([...Array(4).fill(false), ...Array(4).fill(true)])
+    // Eight of those that lie, at least the four that count of the others, and who was asked at the same time.
+    expect(lookup.queries).toBeLessThan(20)
+  })
+
+  it("cost the honest nothing where nobody's id fits its address", () => {
+    const lookup = of(...Array.from({ length: 20 }, (_, i) => i + 1))
+    while (!Lookup.isDone(lookup)) {
+      for (const asked of askAll(lookup)) Lookup.answered(lookup, asked, asked.id!, undefined)
+    }
+    expect(Lookup.nearest(lookup).map(distanceOf)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
   it("cost an address each, and a network for two", () => {
     const lookup = Lookup.make(TARGET, "ipv4")
     for (let n = 1; n < 50; n++) Lookup.add(lookup, idOf(n), at(`6.6.6.${n}`), 1)

@@ -134,6 +134,23 @@ describe("a routing table, whatever happens to it", () => {
 })
 
 describe("a bucket", () => {
+  it("is not split again and again for a few who say that they are right next to us", () => {
+    const table = RoutingTable.make("ipv4", OWN, 0)
+    for (let n = 0; n < 30; n++) RoutingTable.answered(table, idAt(130 + (n & 7), n), hostOf(n), n)
+    expect(RoutingTable.bucketCount(table)).toBeLessThan(10)
+    expect(RoutingTable.size(table)).toBe(8)
+  })
+
+  it("far down is split as long as that divides its nodes", () => {
+    const table = RoutingTable.make("ipv4", OWN, 0)
+    for (let bits = 0; bits < 14; bits++) {
+      for (let n = 0; n < 9; n++) {
+        RoutingTable.answered(table, idAt(bits + (n & 1), bits * 9 + n), hostOf(bits * 9 + n), bits)
+      }
+    }
+    expect(RoutingTable.bucketCount(table)).toBeGreaterThan(12)
+  })
+
   it("is split only where our own id falls", () => {
     const table = RoutingTable.make("ipv4", OWN, 0)
     for (let n = 0; n < 30; n++) RoutingTable.answered(table, idAt(0, n), hostOf(n), 0)

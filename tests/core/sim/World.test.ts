@@ -1,5 +1,7 @@
 /** Whole swarms: what has to come of them. */
 import { describe, expect, it } from "vitest"
+import * as Flow from "../../../core/sim/Flow.ts"
+import * as Link from "../../../core/sim/Link.ts"
 import type { Observer } from "../../../core/sim/Observer.ts"
 import type { PeerClass, Scenario } from "../../../core/sim/Scenario.ts"
 import * as Defaults from "../../../core/sim/scenario/Defaults.ts"
@@ -62,7 +64,9 @@ describe("a calm swarm", () => {
   it("loses no byte: what was sent was delivered, was lost with its connection, or is on its way", () => {
     const { world } = play({ sizeBytes: MIB / 2, classes: [seeder, { ...leecher, count: 33 }] })
     let underWay = 0
-    for (const link of world.links) if (link !== undefined) underWay += link.unsentBytes + link.flightBytes
+    for (const link of Link.all(world.links)) {
+      underWay += Flow.unsentBytes(world.links, link) + Flow.flightBytes(world.links, link)
+    }
     expect(world.bytes.delivered).toBeGreaterThan(33 * MIB / 2)
     expect(world.bytes.delivered + world.bytes.lost + underWay).toBe(world.bytes.sent)
   })

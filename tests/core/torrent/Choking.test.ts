@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Client from "../../../core/client/Client.ts"
 import * as Snapshot from "../../../core/client/Snapshot.ts"
 import type * as Choker from "../../../core/torrent/Choker.ts"
+import { GRACE_MS } from "../../../core/torrent/Choking.ts"
 import type * as State from "../../../core/torrent/State.ts"
 import * as Encoder from "../../../core/wire/Encoder.ts"
 import { CoreNetwork, type MachineOptions } from "../../support/CoreNetwork.ts"
@@ -54,9 +55,12 @@ describe("the calendar", () => {
     scene.say(conn, Encoder.interested)
     expect(scene.torrent.choking.roundAt).toBe(scene.now + 10 * SECONDS)
     scene.say(conn, Encoder.notInterested)
-    scene.wait(200)
+    scene.wait(9 * SECONDS)
+    // Nobody else wants the slot, so that it may keep it until the round.
+    expect(scene.heard(conn).filter((text) => text.endsWith("hoke"))).toEqual(["Unchoke"])
+    scene.wait(2 * SECONDS)
     expect(scene.torrent.choking.roundAt).toBe(Infinity)
-    expect(scene.heard(conn).filter((text) => text.endsWith("hoke"))).toEqual(["Unchoke", "Choke"])
+    expect(scene.heard(conn).filter((text) => text.endsWith("hoke"))).toEqual(["Choke"])
   })
 
   it("unchokes at once who finds a slot free, and says why", () => {
@@ -84,6 +88,46 @@ describe("the calendar", () => {
       scene.wait(1)
     }
     expect(scene.heard(conn).filter((text) => text.endsWith("hoke")).length).toBeLessThanOrEqual(21)
+  })
+
+  describe("when who has a slot wants nothing any more", () => {
+    const waitFor = (wantsNothingMs: number) => {
+      const scene = new UploadScene(metainfo, choker(1))
+      const [holder, other] = [scene.join(true), scene.join(true)]
+      scene.say(holder, Encoder.interested)
+      scene.wait(1 * SECONDS)
+      scene.say(other, Encoder.interested)
+      scene.say(holder, Encoder.notInterested)
+      scene.wait(wantsNothingMs)
+      scene.say(holder, Encoder.interested)
+      scene.wait(4 * SECONDS)
+      const chokes = (conn: number) => scene.heard(conn).filter((text) => text.endsWith("hoke"))
+      return { holder: chokes(holder), other: chokes(other), torrent: scene.torrent, conns: [holder, other] }
+    }
+
+    it("and does again a moment later, nothing happens", () => {
+      const { conns, holder, other, torrent } = waitFor(GRACE_MS - 100)
+      expect([holder, other]).toEqual([["Unchoke"], []])
+      expect(torrent.choking.unchoked).toEqual([conns[0]])
+    })
+
+    it("its slot goes to who waits, once, though it comes back", () => {
+      const { conns, holder, other, torrent } = waitFor(GRACE_MS + 100)
+      expect([holder, other]).toEqual([["Unchoke", "Choke"], ["Unchoke"]])
+      expect(torrent.choking.unchoked).toEqual([conns[1]])
+    })
+
+    it("and comes back before anybody else wants its slot, it still has it", () => {
+      const scene = new UploadScene(metainfo, choker(1))
+      const holder = scene.join(true)
+      for (let i = 0; i < 3; i++) {
+        scene.say(holder, Encoder.interested)
+        scene.wait(300)
+        scene.say(holder, Encoder.notInterested)
+        scene.wait(2 * SECONDS)
+      }
+      expect(scene.heard(holder).filter((text) => text.endsWith("hoke"))).toEqual(["Unchoke"])
+    })
   })
 
   it("takes a slot away only in a round", () => {

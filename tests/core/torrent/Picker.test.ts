@@ -159,6 +159,56 @@ describe("rarest first", () => {
   })
 })
 
+describe("random", () => {
+  const strategy = "random"
+
+  /** How often each piece came first. */
+  const firsts = (pieceCount: number, has: Bitfield.Bitfield, draws: number): ReadonlyMap<number, number> => {
+    const picker = Pictures.picker({ strategy, blocks: new Array(pieceCount).fill(".").join(" ") })
+    Picker.addPeer(picker, has)
+    // Others have the first pieces, which is to make no difference.
+    for (let i = 0; i < pieceCount * 4; i++) Picker.addHave(picker, p(i % (pieceCount >> 1)))
+    const counts = new Map<number, number>()
+    const rng = Rng.make(1)
+    const context = { peer: 0, has, count: 1, isExclusive: false, mayTakeOver: false, mayDuplicate: false }
+    for (let i = 0; i < draws; i++) {
+      const [piece] = Picker.pick(picker, context, rng)
+      counts.set(piece!, (counts.get(piece!) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  it("starts with any piece that the peer has, each as likely as any other, however rare", () => {
+    // A handful, many, and many of which the peer has so few that looking for them by chance is given up.
+    for (const [pieceCount, share] of [[20, 10], [400, 10], [4_000, 10]] as const) {
+      const has = Bitfield.make(pieceCount)
+      for (let i = 0; i < share; i++) Bitfield.set(has, p(Math.floor(i * pieceCount / share)))
+      const counts = firsts(pieceCount, has, 2_000)
+      expect([...counts.keys()].sort((a, b) => a - b)).toEqual([...Bitfield.pieces(has)])
+      // Expected are 200, with a standard deviation of 13.4.
+      for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(5 * 13.4)
+    }
+  })
+
+  it("gives each piece once, whatever it begins with, and heeds no suggestion", () => {
+    const picker = Pictures.picker({ strategy, blocks: new Array(400).fill(".").join(" ") })
+    const has = Bitfield.make(400)
+    Bitfield.fill(has)
+    Picker.addPeer(picker, has)
+    const context = {
+      ...{ peer: 0, has, count: 1_000, isExclusive: false, mayTakeOver: false, mayDuplicate: false },
+      suggested: new Set([p(7)]),
+    }
+    const picked = Picker.pick(picker, context, Rng.make(3))
+    expect(picked.slice().sort((a, b) => a - b)).toEqual([...Bitfield.pieces(has)])
+    expect(picked[0]).not.toBe(7)
+  })
+
+  it("finishes the started piece that is nearest to its end", () => {
+    expect(picture({ strategy, blocks: "A... bbb. .... cc..", count: 3 })).toBe("A... bbb1 .... cc23")
+  })
+})
+
 describe("sequential", () => {
   const strategy = "sequential"
 
@@ -415,7 +465,7 @@ describe("commits", () => {
 
   it("knows which peers are interesting", () => {
     const picker = Pictures.picker({ blocks: "# . A . .", wanted: "**** " })
-    const has = (picture: string) => Picker.hasInteresting(picker, Pictures.bits(picture))
+    const has = (picture: string) => Picker.firstInteresting(picker, Pictures.bits(picture)) !== undefined
     expect(["     ", "*   *", " *   ", "  *  ", "*****", "** **"].map(has)).toEqual([
       false,
       false,

@@ -47,7 +47,7 @@ const create = (seed: number): World => {
   )
   const have = randomBits(rng, geometry.pieceCount, 0.1)
   const wanted = randomBits(rng, geometry.pieceCount, 0.9)
-  const strategy = Rng.below(rng, 3) === 0 ? "sequential" : "rarest"
+  const strategy = (["sequential", "rarest", "random"] as const)[Rng.below(rng, 3)]!
   return {
     rng,
     geometry,
@@ -180,6 +180,7 @@ const checkPick = (world: World, context: Picker.PickContext, picked: ReadonlyAr
     return
   }
   expectOrder("started", (piece) => blocksOf(world, piece).filter((block) => isFree(world, block)).length)
+  if (picker.strategy === "random") return
   const isSuggested = (piece: PieceIndex) => context.suggested?.has(piece) === true
   if (context.only !== undefined) expectOrder("fresh", (piece) => isSuggested(piece) ? 0 : 1)
   else if (world.model.have.size >= RANDOM_FIRST_PIECES) {
@@ -205,7 +206,7 @@ const checkState = (world: World): void => {
     isReceived: all.map((piece) => blocksOf(world, piece).map((block) => Picker.isReceived(picker, block))),
     missing: Picker.missingWanted(picker),
     isEndGame: Picker.isEndGame(picker),
-    isInteresting: peers.map((peer) => Picker.hasInteresting(picker, peer.has)),
+    isInteresting: peers.map((peer) => Picker.firstInteresting(picker, peer.has) !== undefined),
   }).toEqual({
     drawing: naiveDrawing(world),
     availability: all.map((piece) => naiveAvailability(world, piece)),

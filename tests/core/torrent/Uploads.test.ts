@@ -176,7 +176,8 @@ describe("a peer that we choke", () => {
       scene.answer(3)
       expect(scene.heard(conn)).toEqual(named("Piece", [0, 1, 2]))
       scene.say(conn, Encoder.notInterested)
-      scene.wait(1_000)
+      // Nobody else wants its slot: it is choked in the next round.
+      scene.wait(11_000)
       const granted = [...scene.peer(conn).granted]
       const lost = range(3, 60).filter((block) => !granted.includes(Math.floor(block / 4) as never))
       expect(scene.heard(conn)).toEqual(["Choke", ...(supportsFast ? named("Reject", lost) : [])])

@@ -5,8 +5,8 @@
 import type { Command } from "../../../core/client/Command.ts"
 import * as Client from "../../../core/client/Client.ts"
 import type { Input } from "../../../core/client/Input.ts"
-import type { Parts } from "../../../core/sim/check/Checker.ts"
-import type { Observer } from "../../../core/sim/Observer.ts"
+import type { Parts } from "../../../core/sim/check/All.ts"
+import type { NodeView, Observer } from "../../../core/sim/Observer.ts"
 import type { PeerClass, Scenario } from "../../../core/sim/Scenario.ts"
 import * as Defaults from "../../../core/sim/scenario/Defaults.ts"
 import * as Resume from "../../../core/torrent/Resume.ts"
@@ -55,6 +55,12 @@ const slow: Scenario = {
   ],
 }
 
+/** One of them says that it has everything, and refuses whatever it is asked for. */
+export const hostile: Scenario = {
+  ...swarm,
+  classes: [seeder, leecher, { ...Defaults.polluter, behaviour: "liar" }],
+}
+
 const CHOKE = 0
 const UNCHOKE = 1
 const INTERESTED = 2
@@ -79,6 +85,15 @@ const showing = (change: (input: Input) => ReadonlyArray<Input>) => (observer: O
     for (const one of change(input)) observer.stepped?.(node, one, commands, now)
   },
 })
+
+/** Shows the checkers slower lines than the world has. */
+const slower = (rates: Partial<PeerClass>) => (observer: Observer): Observer => {
+  const slowed = (node: NodeView): NodeView => ({ ...node, peerClass: { ...node.peerClass, ...rates } })
+  return {
+    ...observer,
+    delivered: (from, to, ...rest) => observer.delivered?.(slowed(from), slowed(to), ...rest),
+  }
+}
 
 export const canaries: ReadonlyArray<Canary> = [
   {
@@ -175,6 +190,47 @@ export const canaries: ReadonlyArray<Canary> = [
       let reads = 0
       return showing((input) => input._tag === "ConnRead" && ++reads === 100 ? [] : [input])(observer)
     },
+  },
+  {
+    bug: "the network swallows something that is said to a hostile peer",
+    checker: "conservation",
+    scenario: hostile,
+    wrap: (observer) => {
+      let reads = 0
+      return {
+        ...observer,
+        delivered: (from, to, ...rest) => {
+          const isSwallowed = to.peerClass.behaviour === "liar" && ++reads === 3
+          if (!isSwallowed) observer.delivered?.(from, to, ...rest)
+        },
+      }
+    },
+  },
+  {
+    bug: "the network makes up something that a hostile peer did not say",
+    checker: "conservation",
+    scenario: hostile,
+    wrap: (observer) => {
+      let sends = 0
+      return {
+        ...observer,
+        scripted: (...args) => {
+          if (++sends !== 2) observer.scripted?.(...args)
+        },
+      }
+    },
+  },
+  {
+    bug: "its line sends a fifth faster than it can",
+    checker: "capacity",
+    scenario: swarm,
+    wrap: slower({ uploadRateBytesPerSec: 105 * KIB }),
+  },
+  {
+    bug: "its line takes in more than it can",
+    checker: "capacity",
+    scenario: swarm,
+    wrap: slower({ downloadRateBytesPerSec: 64 * KIB }),
   },
   {
     bug: "its wake-up comes a second too late",

@@ -17,8 +17,8 @@ const LUCK = 2
 /** So long a node keeps a peer. */
 const KEPT_MS: Millis = 30 * MINUTE
 
-/** Steps beyond those that halve the distance each: the first answers lead past nodes that are gone. */
-const MORE_HOPS = 3
+/** Steps beyond those that halve the distance each: some lead past nodes that are gone, and some to those that lie. */
+const MORE_HOPS = 6
 
 interface Holder {
   readonly host: Host

@@ -1,23 +1,25 @@
 import { describe, expect, it } from "vitest"
 import * as Bytes from "../../../../core/base/Bytes.ts"
 import type { Command } from "../../../../core/client/Command.ts"
+import * as Frame from "../../../../core/sim/check/Frame.ts"
 import { conservation } from "../../../../core/sim/check/Conservation.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import type * as State from "../../../../core/torrent/State.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, nodeOf, say, Story, type Words, worldOf } from "./Story.ts"
 
-const torrent = { downloadRate: { totalBytes: 0 }, uploadRate: { totalBytes: 0 } } as State.Torrent
+/** A torrent that counts so many bytes up and down. */
+const counting = (up: number, down: number) =>
+  ({ downloadRate: { totalBytes: down }, uploadRate: { totalBytes: up } }) as State.Torrent
 
 /** Two nodes, connected: what is said on the one side is heard on the other, unless a test has it otherwise. */
 class Pair {
   readonly a: Story
   readonly b: Story
-  constructor() {
-    const checker = conservation(Transcript.make())
-    this.a = new Story(checker, nodeOf(0, { torrent })).add()
-    this.b = new Story(checker, nodeOf(1, { torrent })).add()
-    checker.observer.connected?.(this.a.node, 1, this.b.node, -1, 0)
+  constructor(blocks = 0) {
+    const panel = Frame.make([conservation()])
+    this.a = new Story(panel, nodeOf(0, { torrent: counting(blocks * BLOCK, 0) })).add()
+    this.b = new Story(panel, nodeOf(1, { torrent: counting(0, blocks * BLOCK) })).add()
+    panel.observer.connected?.(this.a.node, 1, this.b.node, -1, 0)
     this.a.tick({ _tag: "Dial", torrent: 1, conn: 1, address: this.b.node.address })
     this.b.step({ _tag: "ConnAccepted", now: 0, conn: -1, address: this.a.node.address })
     const hello = this.a.sends(1, say.handshake())
@@ -35,7 +37,7 @@ class Pair {
     for (const send of sends) {
       if (send._tag !== "Send") continue
       const bytes = Bytes.concat(send.chunks)
-      this.b.checker.observer.delivered?.(this.a.node, this.b.node, -1, bytes, 0)
+      this.b.panel.observer.delivered?.(this.a.node, this.b.node, -1, bytes, 0)
       this.b.step({ _tag: "ConnRead", now: 0, conn: -1, bytes })
     }
     return this
@@ -105,11 +107,22 @@ describe("conservation", () => {
   })
 
   it("sees more blocks heard than delivered", () => {
-    const pair = new Pair()
+    const pair = new Pair(1)
     pair.carry(pair.says(say.piece(1, 0)))
-    pair.a.checker.observer.ended?.(worldOf([], 0, 1))
+    pair.a.panel.observer.ended?.(worldOf([], 0, 1))
     expect(pair.faults).toEqual([])
-    pair.a.checker.observer.ended?.(worldOf([], 0, 0))
+    pair.a.panel.observer.ended?.(worldOf([], 0, 0))
     expect(pair.faults).toEqual(["1 blocks were heard, 0 delivered"])
+  })
+
+  it("sees totals at the end of a life that the wires don't bear out", () => {
+    const pair = new Pair(2)
+    pair.carry(pair.says(say.piece(1, 0)))
+    pair.a.panel.observer.nodeDown?.(pair.a.node, 0, "crashed")
+    pair.a.panel.observer.ended?.(worldOf([], 0, 1))
+    expect(pair.faults).toEqual([
+      "it counts 32768 bytes up, and has sent 16384",
+      "it counts 32768 bytes down, and has received 16384",
+    ])
   })
 })

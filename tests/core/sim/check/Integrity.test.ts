@@ -1,23 +1,22 @@
 import { describe, expect, it } from "vitest"
 import { integrity } from "../../../../core/sim/check/Integrity.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { nodeOf, say, Story, verified } from "./Story.ts"
 
-const story = (node = nodeOf(0)): Story => new Story(integrity(Transcript.make()), node)
+const story = (node = nodeOf(0)): Story => new Story(integrity(), node)
 
 describe("integrity", () => {
   it("has nothing to say of pieces that are hashed, right, and then announced", () => {
     const told = story().add({}, 0).meet(1)
     told.says(1, say.bitfield(0))
     told.verifies(1, [told.sends(1, say.have(1))])
-    told.checker.observer.pieceOnDisk?.(told.node, 1, true, 0)
+    told.panel.observer.pieceOnDisk?.(told.node, 1, true, 0)
     expect(told.faults).toEqual([])
   })
 
   it("sees a verified piece that is wrong on the disk", () => {
     const told = story().add()
-    told.checker.observer.pieceOnDisk?.(told.node, 4, false, 0)
+    told.panel.observer.pieceOnDisk?.(told.node, 4, false, 0)
     expect(told.faults).toEqual(["piece 4 counts as verified and is wrong"])
   })
 
@@ -43,7 +42,7 @@ describe("integrity", () => {
 
   it("sees a completion with pieces missing", () => {
     const told = story().add({}, 0, 1, 2)
-    told.checker.observer.completed?.(told.node, 0)
+    told.panel.observer.completed?.(told.node, 0)
     expect(told.faults).toEqual(["it is complete with 3 of 10 pieces"])
   })
 

@@ -22,7 +22,7 @@ const outcome = (
     told.add({}, ...pieces)
   }
   then(told)
-  told.checker.observer.ended?.(worldOf(nodes.map(([node]) => node), now))
+  told.panel.observer.ended?.(worldOf(nodes.map(([node]) => node), now))
   return told.faults
 }
 const of = (peerClass: Partial<PeerClass>) => (index: number): NodeView => nodeOf(index, { peerClass })
@@ -67,7 +67,7 @@ describe("liveness", () => {
     const restarted = (told: Story) => {
       told.now = 2.5 * HOUR
       told.node = leecher
-      told.checker.observer.nodeDown?.(leecher, told.now, "crashed")
+      told.panel.observer.nodeDown?.(leecher, told.now, "crashed")
       told.add()
     }
     expect(outcome([[seeder, ALL], [leecher, []]], 3 * HOUR, restarted)).toEqual([])
@@ -80,7 +80,7 @@ describe("liveness", () => {
       told.add({}, ...(node === seeder ? ALL : []))
     }
     const faults = { ...scenario.faults, untilMs: 2.5 * HOUR }
-    told.checker.observer.ended?.({
+    told.panel.observer.ended?.({
       ...worldOf([seeder, leecher], 3 * HOUR),
       scenario: { ...scenario, faults },
     })

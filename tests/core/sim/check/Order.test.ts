@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { order } from "../../../../core/sim/check/Order.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, say, Story, type Words } from "./Story.ts"
 
-const story = (): Story => new Story(order(Transcript.make())).add()
+const story = (): Story => new Story(order()).add()
 
 /** A connection that is open, and on which the peer has said these words. */
 const open = (...words: ReadonlyArray<Words>): Story => {

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { outstanding } from "../../../../core/sim/check/Outstanding.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, say, Story } from "./Story.ts"
 
-const story = (): Story => new Story(outstanding(Transcript.make())).add()
+const story = (): Story => new Story(outstanding()).add()
 const blocks = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => say.request((from + i) >> 1, ((from + i) & 1) * BLOCK))
 

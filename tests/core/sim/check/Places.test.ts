@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest"
 import type { Command } from "../../../../core/client/Command.ts"
 import { places } from "../../../../core/sim/check/Places.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import { nodeOf, say, Story } from "./Story.ts"
 
-const story = (maxPeers: number): Story => new Story(places(Transcript.make()), nodeOf(0)).add({ maxPeers })
+const story = (maxPeers: number): Story => new Story(places(), nodeOf(0)).add({ maxPeers })
 const dial = (conn: number): Command => ({
   _tag: "Dial",
   torrent: 1,

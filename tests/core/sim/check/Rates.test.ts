@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { rates } from "../../../../core/sim/check/Rates.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import { BLOCK, blockRead, read, say, Story } from "./Story.ts"
 
 /** A block a second, either way. */
 const limited = (): Story =>
-  new Story(rates(Transcript.make()))
+  new Story(rates())
     .add({ maxUploadRateBytesPerSec: BLOCK, maxDownloadRateBytesPerSec: BLOCK })
     .meet(1)
 
@@ -50,7 +49,7 @@ describe("rates", () => {
   })
 
   it("lets everything go where there is no limit", () => {
-    const told = new Story(rates(Transcript.make())).add().meet(1)
+    const told = new Story(rates()).add().meet(1)
     for (let i = 0; i < 100; i++) serve(told, i % 10)
     expect(told.faults).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { all } from "../../../../core/sim/check/Checker.ts"
+import { all } from "../../../../core/sim/check/All.ts"
 import * as Report from "../../../../core/sim/check/Report.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, nodeOf, say, scenario, Story } from "./Story.ts"
@@ -7,12 +7,7 @@ import { BLOCK, nodeOf, say, scenario, Story } from "./Story.ts"
 describe("Report", () => {
   it("tells what happened, what led to it, and how to see it again", () => {
     const watch = Report.watch(scenario)
-    const observer = {
-      stepped: (...step: Parameters<NonNullable<typeof watch.observers[number]["stepped"]>>) => {
-        for (const one of watch.observers) one.stepped?.(...step)
-      },
-    }
-    const told = new Story({ name: "all", observer, violations: [] }, nodeOf(0)).add()
+    const told = new Story(watch, nodeOf(0)).add()
     told.after(1_500).meet(1, say.bitfield(1)).says(1, Encoder.interested).hears(1, [Encoder.unchoke])
     told.after(250).says(1, say.request(1, 0), say.request(2, BLOCK))
     const [violation, ...others] = watch.violations()
@@ -35,7 +30,7 @@ describe("Report", () => {
   })
 
   it("has a name for each checker", () => {
-    const names = all(scenario).map(({ name }) => name)
+    const names = all(scenario).checkers.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     expect(names.length).toBeGreaterThanOrEqual(12)
   })

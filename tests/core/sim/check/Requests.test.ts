@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { requests } from "../../../../core/sim/check/Requests.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, say, Story } from "./Story.ts"
 
-const story = (): Story => new Story(requests(Transcript.make()))
+const story = (): Story => new Story(requests())
 
 describe("requests", () => {
   it("has nothing to say of what the peer has and we lack", () => {

@@ -22,7 +22,7 @@ describe("resume", () => {
   it("has nothing to say where what is saved is what there is", () => {
     const told = new Story(saved(), nodeOf(0, { torrent: torrentWith(3) })).add()
     told.verifies(3)
-    told.checker.observer.nodeDown?.(told.node, 0, "crashed")
+    told.panel.observer.nodeDown?.(told.node, 0, "crashed")
     expect(told.faults).toEqual([])
   })
 

@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest"
 import type { Command } from "../../../../core/client/Command.ts"
 import { service } from "../../../../core/sim/check/Service.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { BLOCK, blockRead, read, say, Story } from "./Story.ts"
 
 /** A peer that is unchoked and has asked for one block, which is being read. */
 const asked = (): Story => {
-  const told = new Story(service(Transcript.make())).add().meet(1).says(1, Encoder.unchoke)
+  const told = new Story(service()).add().meet(1).says(1, Encoder.unchoke)
   return told.hears(1, [say.request(0, 0)], [read(1, 0, 0)])
 }
 const arrives = (told: Story, ...commands: ReadonlyArray<Command>): Story =>
@@ -46,20 +45,20 @@ describe("service", () => {
   })
 
   it("sees a block for a peer that is choked, unless it was granted the piece", () => {
-    const granted = new Story(service(Transcript.make())).add().meet(1).says(1, say.allowedFast(0))
+    const granted = new Story(service()).add().meet(1).says(1, say.allowedFast(0))
     granted.hears(1, [say.request(0, 0)], [read(1, 0, 0)])
     arrives(granted, granted.sends(1, say.piece(0, 0)))
     expect(granted.faults).toEqual([])
-    const choked = new Story(service(Transcript.make())).add().meet(1)
+    const choked = new Story(service()).add().meet(1)
     choked.hears(1, [say.request(0, 0)], [choked.sends(1, say.piece(0, 0))])
     expect(choked.faults).toEqual(["on connection 1 it sends 0:0+16384 to a peer that it chokes"])
   })
 
   it("sees a request that is left lying, unless the line is full or a limit holds", () => {
-    const idle = new Story(service(Transcript.make())).add().meet(1).says(1, Encoder.unchoke)
+    const idle = new Story(service()).add().meet(1).says(1, Encoder.unchoke)
     idle.hears(1, [say.request(0, 0), say.request(0, BLOCK)])
     expect(idle.faults).toEqual(["on connection 1 it lets 2 requests lie, and reads nothing for them"])
-    const limited = new Story(service(Transcript.make())).add({ maxUploadRateBytesPerSec: 1 }).meet(1)
+    const limited = new Story(service()).add({ maxUploadRateBytesPerSec: 1 }).meet(1)
     limited.says(1, Encoder.unchoke).hears(1, [say.request(0, 0)])
     expect(limited.faults).toEqual([])
     const full = asked()

@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest"
 import { starvation } from "../../../../core/sim/check/Starvation.ts"
-import * as Transcript from "../../../../core/sim/check/Transcript.ts"
 import * as Encoder from "../../../../core/wire/Encoder.ts"
 import { say, Story } from "./Story.ts"
 
 const HOUR = 3_600_000
 
 const story = (): Story =>
-  new Story(starvation(Transcript.make())).add({
+  new Story(starvation()).add({
     choker: {
       leeching: "tit-for-tat",
       seeding: "round-robin",

@@ -5,7 +5,8 @@ import type { Command } from "../../../../core/client/Command.ts"
 import type { ConnId, Input } from "../../../../core/client/Input.ts"
 import type { PieceIndex } from "../../../../core/metainfo/Geometry.ts"
 import type { Metainfo } from "../../../../core/metainfo/Metainfo.ts"
-import type { Checker } from "../../../../core/sim/check/Checker.ts"
+import type { Rule } from "../../../../core/sim/check/Checker.ts"
+import * as Frame from "../../../../core/sim/check/Frame.ts"
 import type { NodeView, WorldView } from "../../../../core/sim/Observer.ts"
 import type { Faults, PeerClass, Scenario } from "../../../../core/sim/Scenario.ts"
 import * as Bitfield from "../../../../core/torrent/Bitfield.ts"
@@ -24,6 +25,8 @@ export const honest: PeerClass = {
   role: "leecher",
   uploadRateBytesPerSec: 1_000_000,
   downloadRateBytesPerSec: 1_000_000,
+  uploadLimitBytesPerSec: 0,
+  downloadLimitBytesPerSec: 0,
   latencyMs: { min: 5, mean: 10 },
   behaviour: "honest",
   choker: { leeching: "tit-for-tat", seeding: "round-robin", slots: 4 },
@@ -115,21 +118,21 @@ const encode = (words: ReadonlyArray<Words>): ReadonlyArray<Uint8Array> => {
   return Encoder.takeChunks(encoder)
 }
 
-/** One client's life, as one checker sees it. */
+/** One client's life, as one rule sees it, or as several do. */
 export class Story {
   readonly metainfo: Metainfo = torrentOf(PIECE, [10 * PIECE])
-  readonly checker: Checker
+  readonly panel: Frame.Panel
   node: NodeView
   now = 0
 
-  constructor(checker: Checker, node: NodeView = nodeOf(0)) {
-    this.checker = checker
+  constructor(rule: Rule | Frame.Panel, node: NodeView = nodeOf(0)) {
+    this.panel = "watch" in rule ? Frame.make([rule]) : rule
     this.node = node
   }
 
-  /** What the checker has complained of so far. */
+  /** What there has been to complain of so far. */
   get faults(): ReadonlyArray<string> {
-    return this.checker.violations.map(({ message }) => message)
+    return this.panel.violations().map(({ message }) => message)
   }
 
   /** The torrent is added, with these pieces. */
@@ -146,7 +149,7 @@ export class Story {
   }
 
   step(input: Input, commands: ReadonlyArray<Command> = []): this {
-    this.checker.observer.stepped?.(this.node, input, commands, this.now)
+    this.panel.observer.stepped?.(this.node, input, commands, this.now)
     return this
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as Client from "../../../../core/client/Client.ts"
+import * as Frame from "../../../../core/sim/check/Frame.ts"
 import { type Machine, ticks } from "../../../../core/sim/check/Ticks.ts"
 import type { NodeView } from "../../../../core/sim/Observer.ts"
 import { CoreSwarm, torrentOf } from "../../../support/CoreSwarm.ts"
@@ -14,12 +15,12 @@ const watch = (machine: Machine): ReadonlyArray<string> => {
     ...nodeOf(0, { torrent: swarm.torrent }),
     client: () => swarm.client,
   }
-  const checker = ticks(machine, 1)
+  const panel = Frame.make([ticks(machine, 1)])
   for (let now = 0; now < 200_000 && !swarm.isComplete; now += 50) {
     swarm.run(now)
-    checker.observer.stepped?.(node, { _tag: "Tick", now: swarm.now }, [], now)
+    panel.observer.stepped?.(node, { _tag: "Tick", now: swarm.now }, [], now)
   }
-  return checker.violations.map(({ message }) => message)
+  return panel.violations().map(({ message }) => message)
 }
 
 describe("ticks", () => {
@@ -40,7 +41,7 @@ describe("ticks", () => {
   it("leaves the client as it was", () => {
     const swarm = new CoreSwarm({ metainfo, peers: [{}] })
     const node: NodeView = { ...nodeOf(0, { torrent: swarm.torrent }), client: () => swarm.client }
-    ticks(Client, 1).observer.stepped?.(node, { _tag: "Tick", now: 0 }, [], 0)
+    Frame.make([ticks(Client, 1)]).observer.stepped?.(node, { _tag: "Tick", now: 0 }, [], 0)
     expect(swarm.run(60_000).isComplete).toBe(true)
   })
 })

@@ -31,7 +31,7 @@ const bytesOf = (words: ReadonlyArray<Words>): Uint8Array => {
 const readAll = (parts: ReadonlyArray<Uint8Array>): ReadonlyArray<Wire.Message> => {
   const stream = Wire.make()
   const out: Array<Wire.Message> = []
-  for (const part of parts) Wire.read(stream, part, out)
+  for (const part of parts) Wire.read(stream, part, (message) => out.push(message))
   return out
 }
 
@@ -83,9 +83,10 @@ describe("Wire", () => {
     const stream = Wire.make()
     const out: Array<Wire.Message> = []
     const buffer = bytes.slice(0, cut)
-    Wire.read(stream, buffer, out)
+    const tell = (message: Wire.Message) => void out.push(message)
+    Wire.read(stream, buffer, tell)
     buffer.fill(0xff)
-    Wire.read(stream, bytes.slice(cut), out)
+    Wire.read(stream, bytes.slice(cut), tell)
     expect(out.map(Wire.show)).toEqual(["handshake", "bitfield", "have 8"])
     expect(out[1]).toMatchObject({ bits: Uint8Array.of(0x80, 0) })
   })

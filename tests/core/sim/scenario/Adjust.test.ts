@@ -83,6 +83,14 @@ describe("changes", () => {
     expect(of("seeder")).toEqual({ ...Defaults.seeder, superSeed: true })
   })
 
+  it("of the seeding choker are for all honest nodes, for all of them have everything in the end", () => {
+    const changed = adjusted(mixed, { seedingChoker: "anti-leech" })
+    for (const { behaviour, choker } of changed.classes) {
+      expect(choker.seeding === "anti-leech").toBe(behaviour === "honest")
+      expect(choker.leeching).toBe("tit-for-tat")
+    }
+  })
+
   it.prop(
     "give exactly as many as were asked for",
     [fc.integer({ min: 0, max: 999 }), fc.integer({ min: 0, max: 500 }), fc.integer({ min: 1, max: 500 })],

@@ -56,6 +56,10 @@ describe("a scenario", () => {
       withLeecher({ uploadRateBytesPerSec: NaN }),
     ],
     [
+      "classes.1.downloadLimitBytesPerSec: expected bytes from 0 to 64G, not -1",
+      withLeecher({ downloadLimitBytesPerSec: -1 }),
+    ],
+    [
       "classes.1.latencyMs.mean: expected a mean latency that is not below the least one",
       withLeecher({ latencyMs: { min: 20, mean: 10 } }),
     ],
