@@ -17,13 +17,19 @@ export const spec = {
     port: Options.value(
       "port",
       "N",
-      Value.integer(0, 65_535),
-      0,
-      "the UDP port to ask from, and with announce the port that peers are told; 0 is any free one",
+      Value.integer(1, 65_535),
+      undefined,
+      `announce that peers can connect on this port (default ${Options.PORT})`,
       "p",
     ),
     bind: Options.value("bind", "ADDR", Value.ip, undefined, "use this local address only"),
-    timeout: Options.value("timeout", "D", Value.duration, 60_000, "give up after so long: 90s, 15m"),
+    timeout: Options.value(
+      "timeout",
+      "D",
+      Value.duration,
+      undefined,
+      "give up after so long: 90s, 15m (default 1m)",
+    ),
     key: Options.value(
       "key",
       "FILE",

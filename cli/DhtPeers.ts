@@ -69,7 +69,7 @@ export const announce = ({ argument, node, options }: Visit) =>
   Effect.gen(function* () {
     const output = yield* Output
     const infoHash = yield* infoHashOf(argument!)
-    const port = options.port === 0 ? Options.PORT : options.port
+    const port = options.port ?? Options.PORT
     const done = yield* Effect.flatMap(
       node.ask({ _tag: "GetPeers", infoHash, announce: { port, impliedPort: false, isSeed: false } }),
       reached,

@@ -41,21 +41,25 @@ const wrong = (verb: string | undefined, rest: ReadonlyArray<string>, options: D
   return undefined
 }
 
+/** A walk through the whole DHT takes some ten seconds. */
+const TIMEOUT_MS = 60_000
+
 /** Runs a verb with a node of its own, for as long as that takes. */
 export const run = (options: DhtOptions, [verb, ...rest]: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const message = wrong(verb, rest, options)
     if (message !== undefined) return yield* new UsageError({ message, command: "dht" })
+    const timeoutMs = options.timeout ?? TIMEOUT_MS
     const dht = yield* Dht
-    const node = yield* dht.open({ host: options.bind, port: options.port })
+    const node = yield* dht.open({ host: options.bind, port: 0 })
     if (node === undefined) return yield* new Failure({ reason: "no-dht", message: "there is no DHT" })
     const run: Run = VERBS[verb as keyof typeof VERBS]
     yield* run({ node, options, argument: rest[0] }).pipe(Effect.timeoutFail({
-      duration: options.timeout,
+      duration: timeoutMs,
       onTimeout: () =>
         new Failure({
           reason: "timeout",
-          message: `the DHT took longer than ${options.timeout / 1_000} s; --timeout gives it more`,
+          message: `the DHT took longer than ${timeoutMs / 1_000} s; --timeout gives it more`,
         }),
     }))
   }).pipe(Effect.scoped)

@@ -82,7 +82,10 @@ export const layer = (
   Layer.effect(
     Dht,
     Effect.gen(function* () {
-      const context = yield* Effect.context<Datagram | Signatures | FileSystem.FileSystem>()
+      // These alone: with a scope of its own it would end the node too early, or never.
+      const context = Context.pick(Datagram, Signatures, FileSystem.FileSystem)(
+        yield* Effect.context<Datagram | Signatures | FileSystem.FileSystem>(),
+      )
       return { open: (at) => Effect.provide(open(options, at), context) }
     }),
   )
@@ -100,6 +103,7 @@ const open = (
     const asking = new Map<RequestId, (event: Event) => void>()
     let nextRequest: RequestId = 1
     let node: Node.Node | undefined
+    let isReady = false
 
     const socket: DatagramSocket = yield* datagram.bind({ host, port }, {
       onMessage: (bytes, from) => push({ _tag: "Packet", now: now(), from, bytes }),
@@ -124,6 +128,10 @@ const open = (
       const [next, commands] = Node.step(node, input)
       node = next
       arm(Node.nextWake(node))
+      if (!isReady && hasNodes(node)) {
+        isReady = true
+        Deferred.unsafeDone(ready, Effect.void)
+      }
       for (const command of commands) execute(command)
     }
 
@@ -141,9 +149,7 @@ const open = (
         }
         case "Emit": {
           const { event } = command
-          if (event._tag === "Bootstrapped") {
-            if (event.nodes > 0) Deferred.unsafeDone(ready, Effect.void)
-          } else if (event._tag !== "AddressLearned") asking.get(event.request)?.(event)
+          if ("request" in event) asking.get(event.request)?.(event)
         }
       }
     }
@@ -197,6 +203,11 @@ const open = (
       stats: () => Node.stats(node!),
     } satisfies DhtNode
   })
+
+const hasNodes = (node: Node.Node): boolean => {
+  const { ipv4, ipv6 } = Node.stats(node).nodes
+  return ipv4 + ipv6 > 0
+}
 
 /** What a socket on this address reaches: one on all IPv6 addresses hears IPv4 as well. */
 const familiesOf = ({ host }: Address): ReadonlyArray<"ipv4" | "ipv6"> =>

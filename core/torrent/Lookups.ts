@@ -17,12 +17,15 @@ export const INTERVAL_MS: Millis = 15 * MINUTE
 /** Who lacks peers asks again after this, and each time after twice as long. */
 const FIRST_RETRY_MS: Millis = 30 * SECOND
 
+/** Nobody was there to be asked: the first node that comes may be soon. */
+const FIRST_DEAF_RETRY_MS: Millis = 5 * SECOND
+
 /** Mutable, one owner. */
 export interface Lookups {
   isAllowed: boolean
   /** When the next one is due; NEVER while one is under way, and for torrents that ask nobody. */
   at: Millis
-  /** Lookups in a row after which peers were lacking still. */
+  /** Lookups in a row that nobody answered, or after which peers were lacking still. */
   failures: number
   /** Nobody answered the last one: we are not in the DHT at all. */
   isDeaf: boolean
@@ -53,9 +56,10 @@ export const run = (
 export const end = (lookups: Lookups, isDeaf: boolean, lacksPeers: boolean, now: Millis): void => {
   if (!lookups.isAllowed) return
   lookups.isDeaf = isDeaf
-  lookups.failures = lacksPeers ? lookups.failures + 1 : 0
-  const retryMs = FIRST_RETRY_MS * 2 ** (lookups.failures - 1)
-  lookups.at = now + (lacksPeers ? Math.min(INTERVAL_MS, retryMs) : INTERVAL_MS)
+  const isFailure = isDeaf || lacksPeers
+  lookups.failures = isFailure ? lookups.failures + 1 : 0
+  const retryMs = (isDeaf ? FIRST_DEAF_RETRY_MS : FIRST_RETRY_MS) * 2 ** (lookups.failures - 1)
+  lookups.at = now + (isFailure ? Math.min(INTERVAL_MS, retryMs) : INTERVAL_MS)
 }
 
 /** Whether the DHT may still bring peers: one is under way, or somebody answers and fewer than `times` were in vain. */

@@ -75,6 +75,7 @@ describe("options of download", () => {
       maxPeers: 80,
       maxDownloadRate: 0,
       maxUploadRate: 0,
+      bootstrap: [],
       noDht: false,
       noPex: false,
       noLsd: false,

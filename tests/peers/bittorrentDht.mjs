@@ -1,10 +1,11 @@
-// A node of npm's bittorrent-dht, steered by lines of JSON on stdin and telling on stdout:
+// A node of npm's bittorrent-dht, and others that are only there to make the network larger; steered by lines of JSON on stdin and telling on stdout:
 //   {"lookup": HASH}                  {"event": "peer", "infoHash", "peer"} as they come, then {"event": "done", "nodes"}
 //   {"announce": HASH, "port": N}     {"event": "announced"} or {"event": "error", "message"}
 //   {"put": TEXT}                     {"event": "put", "hash", "nodes"}; mutable with "seed" (32 bytes, hex), "seq", "salt"?
 //   {"get": HASH, "salt"?}            {"event": "got", "value", "seq"}, null where nobody has it
 //   {"size": true}                    {"event": "size", "nodes"}
-// Arguments: the address to listen on, then HOST:PORT of nodes to begin with. It prints {"event": "listening", "port"} first.
+// Arguments: the address to listen on, how many others, then HOST:PORT of nodes to begin with. Once all of them have
+// entered, it prints {"event": "listening", "port", "others": [PORT, …]}.
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto"
 import { createInterface } from "node:readline"
 import DHT from "bittorrent-dht"
@@ -34,21 +35,33 @@ const authored = ({ seed, seq, salt }) => {
   }
 }
 
-const [host, ...bootstrap] = process.argv.slice(2)
-const dht = new DHT({ bootstrap, host, verify: verified })
+const [host, others, ...bootstrap] = process.argv.slice(2)
 const say = (event, fields = {}) => console.log(JSON.stringify({ event, ...fields }))
+
+/** A node that has entered the network. */
+const enter = async (nodes) => {
+  const dht = new DHT({ bootstrap: nodes, host, verify: verified })
+  dht.on("error", ({ message }) => say("error", { message }))
+  dht.on("warning", ({ message }) => say("warning", { message }))
+  dht.listen(0, host)
+  await new Promise((resolve) => dht.once("ready", resolve))
+  return dht
+}
+
+const dht = await enter(bootstrap)
+const { port } = dht.address()
+const portOf = (other) => other.address().port
+const bystanders = await Promise.all(Array.from({ length: Number(others) }, () => enter([`${host}:${port}`])))
 
 dht.on("peer", (peer, infoHash) =>
   say("peer", { infoHash: infoHash.toString("hex"), peer: `${peer.host}:${peer.port}` }))
-dht.on("error", ({ message }) => say("error", { message }))
-dht.on("warning", ({ message }) => say("warning", { message }))
 
 const told = (event, fields) => (error, value) =>
   error ? say("error", { message: error.message }) : say(event, fields(value))
 
-const run = ({ announce, get, lookup, port, put, salt, seed, seq, size }) => {
+const run = ({ announce, get, lookup, port: announced, put, salt, seed, seq, size }) => {
   if (lookup !== undefined) dht.lookup(lookup, told("done", (nodes) => ({ nodes })))
-  if (announce !== undefined) dht.announce(announce, port, told("announced", () => ({})))
+  if (announce !== undefined) dht.announce(announce, announced, told("announced", () => ({})))
   if (put !== undefined) {
     const item = { v: Buffer.from(put), ...(seed === undefined ? {} : authored({ seed, seq, salt })) }
     dht.put(item, (error, hash, nodes) =>
@@ -66,4 +79,4 @@ const run = ({ announce, get, lookup, port, put, salt, seed, seq, size }) => {
 }
 
 createInterface({ input: process.stdin }).on("line", (line) => run(JSON.parse(line)))
-dht.listen(0, host, () => say("listening", { port: dht.address().port }))
+say("listening", { port, others: bystanders.map(portOf) })

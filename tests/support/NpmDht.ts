@@ -15,6 +15,8 @@ export interface Told {
 export interface NpmDht {
   /** `host:port` over UDP. */
   readonly address: string
+  /** Of the other nodes in its process. */
+  readonly others: ReadonlyArray<string>
   /** The peers that it finds, as `host:port`, each once. */
   readonly lookup: (infoHash: string) => Promise<ReadonlyArray<string>>
   readonly announce: (infoHash: string, port: number) => Promise<void>
@@ -47,30 +49,43 @@ export const missing = (): string | undefined =>
     ? undefined
     : "npm's bittorrent-dht is not installed (npm run peers)"
 
-/** Starts a node that enters the DHT by those of `bootstrap`. */
-export const start = async (
-  bootstrap: ReadonlyArray<string> = [],
-  { enter = [], host = "127.0.0.1" }: Place = {},
-): Promise<NpmDht> => {
+export interface Options extends Place {
+  /** `host:port` of nodes by which it enters the DHT. */
+  readonly bootstrap?: ReadonlyArray<string>
+  /** How many more nodes there are to be in the same process. */
+  readonly others?: number
+}
+
+/** Starts a node, which has entered the DHT when it is ready. */
+export const start = async (options: Options = {}): Promise<NpmDht> => {
+  const { bootstrap = [], enter = [], host = "127.0.0.1", others = 0 } = options
   // By its name: under Deno this process is not Node.
   const node = "Deno" in globalThis ? "node" : process.execPath
   const waiting: Array<(told: Told) => void> = []
-  const found: Array<string> = []
+  /** Peers of the torrent that was last looked up. */
+  const found = new Set<string>()
   let rest = ""
   const onStdout = (text: string): void => {
     const lines = (rest + text).split("\n")
     rest = lines.pop()!
     for (const told of lines.map((line) => JSON.parse(line) as Told)) {
-      if (told.event === "peer") found.push(String(told["peer"]))
+      if (told.event === "peer") found.add(String(told["peer"]))
       else if (told.event !== "warning" && told.event !== "listening") waiting.shift()?.(told)
     }
   }
-  const [program, ...args] = [...enter, node, peers("bittorrentDht.mjs"), host, ...bootstrap]
+  const [program, ...args] = [...enter, node, peers("bittorrentDht.mjs"), host, String(others), ...bootstrap]
   const child = Process.start(program!, args, { name: "bittorrent-dht", stdin: true, onStdout })
-  const [, port] = await Clients.whenReady(child, child.line(/"event":"listening","port":(\d+)/))
+  const [line] = await Clients.whenReady(child, child.line(/^.*"event":"listening".*/))
+  const ports = JSON.parse(line) as { readonly port: number; readonly others: ReadonlyArray<number> }
 
-  /** Asks; it answers one question at a time. */
-  const ask = async (question: Readonly<Record<string, unknown>>): Promise<Told> => {
+  let asked: Promise<unknown> = Promise.resolve()
+  /** One question after the other: an answer does not say which one it is for. */
+  const inTurn = <A>(question: () => Promise<A>): Promise<A> => {
+    const answer = asked.then(question)
+    asked = answer.catch(() => {})
+    return answer
+  }
+  const tell = async (question: Readonly<Record<string, unknown>>): Promise<Told> => {
     const answer = new Promise<Told>((resolve) => waiting.push(resolve))
     child.write(JSON.stringify(question))
     const late = (): string => `no answer to ${JSON.stringify(question)}\n${Process.report(child)}`
@@ -78,13 +93,16 @@ export const start = async (
     if (told.event === "error") throw new Error(`bittorrent-dht: ${told["message"]}`)
     return told
   }
+  const ask = (question: Readonly<Record<string, unknown>>): Promise<Told> => inTurn(() => tell(question))
   return {
-    address: `${host}:${port}`,
-    lookup: async (infoHash) => {
-      found.length = 0
-      await ask({ lookup: infoHash })
-      return [...new Set(found)]
-    },
+    address: `${host}:${ports.port}`,
+    others: ports.others.map((port) => `${host}:${port}`),
+    lookup: (infoHash) =>
+      inTurn(async () => {
+        found.clear()
+        await tell({ lookup: infoHash })
+        return [...found]
+      }),
     announce: async (infoHash, port) => void await ask({ announce: infoHash, port }),
     put: async (text, author) => {
       const { hash, nodes } = await ask({ put: text, ...author })

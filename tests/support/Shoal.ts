@@ -170,6 +170,10 @@ export const start = (args: ReadonlyArray<string>, options: RunOptions = {}): Ru
   }
 }
 
+/** The environment of a run that may take part in the DHT, or find peers on the local network. */
+export const WITH_DHT = { SHOAL_NO_DHT: undefined } as const
+export const WITH_LSD = { SHOAL_NO_LSD: undefined } as const
+
 /** Options that keep a download on this machine: no DHT, no local discovery. */
 export const OFFLINE = ["--no-dht", "--no-lsd"] as const
 

@@ -2,7 +2,8 @@
  * A DHT of the very nodes that ship, thousands of them, on virtual time: `make(scenario, observers)`, then `run`. Every
  * datagram is the real one. A run is a pure function of its scenario; {@link digest} is its fingerprint.
  */
-import { type Millis, MINUTE } from "../../base/Time.ts"
+import * as Rng from "../../base/Rng.ts"
+import { type Millis, MINUTE, NEVER } from "../../base/Time.ts"
 import * as Node from "../../dht/Node.ts"
 import * as Queue from "../Queue.ts"
 import * as Fingerprint from "./Fingerprint.ts"
@@ -14,7 +15,6 @@ import type { Observer } from "./Observer.ts"
 import { type Scenario, stages } from "./Scenario.ts"
 import * as State from "./State.ts"
 import * as Users from "./Users.ts"
-import * as Rng from "../../base/Rng.ts"
 
 export type { Counters, World } from "./State.ts"
 
@@ -93,7 +93,7 @@ const wake = (world: State.World, host: Host): void => {
   const { machine, queue } = world
   const { now } = queue
   if (host.wakeAt !== now) return
-  host.wakeAt = Infinity
+  host.wakeAt = NEVER
   const { hostile, node } = host
   if (hostile !== undefined) return State.plan(world, host, Hostile.act(hostile, reach(world, host), now))
   if (node === undefined) return

@@ -48,6 +48,17 @@ describe("a torrent", () => {
     expect(gaps.slice(0, 6)).toEqual([30, 60, 120, 900, 30, 60])
   })
 
+  it("that nobody has heard asks again soon, a seed as well", () => {
+    const lookups = Lookups.make(true, 0)
+    const gaps = [0, 1, 2].map(() => {
+      Lookups.end(lookups, true, false, 0)
+      return lookups.at / SECOND
+    })
+    expect(gaps).toEqual([5, 10, 20])
+    Lookups.end(lookups, false, false, 0)
+    expect(lookups.at).toBe(15 * MINUTE)
+  })
+
   it("that is not to be known, or has left, asks nobody", () => {
     expect(Lookups.make(false, 0).at).toBe(NEVER)
     const lookups = Lookups.make(true, 0)

@@ -20,10 +20,10 @@ export interface Canary {
   readonly machine: Machine
 }
 
-/** A few minutes of sixty nodes, with everybody in it whom a checker needs. */
+/** A few minutes of forty nodes, with everybody in it whom a checker needs. */
 export const scenario: Scenario.Scenario = Scenario.make({
   seed: 11,
-  nodes: 60,
+  nodes: 40,
   joinMs: MINUTE,
   settleMs: MINUTE,
   announceMs: 2 * MINUTE,
@@ -80,6 +80,8 @@ const isQuery = (bytes: Bytes): boolean => bytes.at(-2) === 0x71
 
 /** Compact nodes: one at an address that nobody has in these worlds, which have no local ones. */
 const NOBODY = Uint8Array.from([...ID, 10, 1, 2, 3, 4, 5])
+
+const NOWHERE: Address = { host: "192.0.2.1", port: 9 }
 
 /** Where the read-only nodes are: those that never answer are the only ones that say so. */
 const readOnly = new Map<string, Bytes>()
@@ -187,11 +189,13 @@ export const canaries: ReadonlyArray<Canary> = [
     machine: answering((response) => ({ ...response, value: new Uint8Array(1_450).fill(0x31) })),
   },
   {
-    bug: "every question is asked eight times",
+    bug: "for each question forty go to where nobody is",
     checker: "idle",
     machine: distorted((commands) =>
       commands.flatMap((command) =>
-        command._tag === "Send" && isQuery(command.bytes) ? new Array<Command>(8).fill(command) : [command]
+        command._tag === "Send" && isQuery(command.bytes)
+          ? [command, ...new Array<Command>(40).fill({ ...command, to: NOWHERE })]
+          : [command]
       )
     ),
   },
