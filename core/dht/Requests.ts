@@ -1,5 +1,5 @@
 /** What the user asks for, and how it becomes a task or a ping. */
-import type { Address } from "../base/Address.ts"
+import { type Address, format } from "../base/Address.ts"
 import { assert } from "../base/Assert.ts"
 import { empty, equals } from "../base/Bytes.ts"
 import type { Command } from "./Command.ts"
@@ -9,6 +9,7 @@ import * as Goal from "./Goal.ts"
 import type { Input, RequestId } from "./Input.ts"
 import * as Items from "./Items.ts"
 import * as NodeId from "./NodeId.ts"
+import * as PeerStore from "./PeerStore.ts"
 import * as Queries from "./Queries.ts"
 import * as RoutingTable from "./RoutingTable.ts"
 import { ask, emit, homeOf, type Machine, MAX_ROUTERS } from "./State.ts"
@@ -43,9 +44,29 @@ const getPeers = (
 ): void => {
   const target = idFrom(infoHash)
   const filters = scrape === true ? { seeds: Filters.make(), peers: Filters.make(), count: 0 } : undefined
-  const goal: Goal.Goal = { _tag: "GetPeers", infoHash: target, announce, told: new Set(), scrape: filters }
-  Tasks.begin(machine, request, goal, target, out)
+  const own = ownPeers(machine, target, announce?.isSeed === true)
+  if (own.length > 0) emit(out, { _tag: "PeersFound", request, infoHash: target, peers: own })
+  const told = new Set(own.map(format))
+  Tasks.begin(
+    machine,
+    request,
+    { _tag: "GetPeers", infoHash: target, announce, told, scrape: filters },
+    target,
+    out,
+  )
 }
+
+/** As many as an answer of another node would have. */
+const MAX_OWN = 50
+
+/** In a small network we ourselves are among the nodes nearest to the torrent, and nobody else has what was announced to us. */
+const ownPeers = (
+  { homes, peers, rng }: Machine,
+  infoHash: NodeId.NodeId,
+  withoutSeeds: boolean,
+): ReadonlyArray<Address> =>
+  homes.flatMap(({ family }) => PeerStore.sample(peers, infoHash, MAX_OWN, rng, family, withoutSeeds) ?? [])
+    .map(Compact.toAddress)
 
 const getItem = (
   machine: Machine,

@@ -15,7 +15,7 @@ import type { TorrentId } from "./Input.ts"
 export const INTERVAL_MS: Millis = 15 * MINUTE
 
 /** Who lacks peers asks again after this, and each time after twice as long. */
-const FIRST_RETRY_MS: Millis = 30 * SECOND
+const FIRST_RETRY_MS: Millis = 10 * SECOND
 
 /** Nobody was there to be asked: the first node that comes may be soon. */
 const FIRST_DEAF_RETRY_MS: Millis = 5 * SECOND

@@ -60,6 +60,18 @@ describe("nodes", () => {
       expect(peers.map(Address.format)).toContain("127.0.0.1:4000")
     }))
 
+  it.scopedLive("that are only two find what was announced to themselves", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* network().swarm(2)
+      const announce = { port: 4_000, impliedPort: false, isSeed: false }
+      expect((yield* ask(b!, { _tag: "GetPeers", infoHash: HASH, announce })).end).toMatchObject({
+        announcedTo: 1,
+      })
+      const { events } = yield* ask(a, { _tag: "GetPeers", infoHash: HASH })
+      const peers = events.flatMap((event) => event._tag === "PeersFound" ? event.peers : [])
+      expect(peers.map(Address.format)).toEqual(["127.0.0.1:4000"])
+    }))
+
   it.scopedLive("keep items, signed ones by the runtime's own cryptography", () =>
     Effect.gen(function* () {
       const [, a, b] = yield* network().swarm(5)

@@ -39,13 +39,13 @@ describe("a torrent", () => {
   it("that lacks peers asks sooner, and less and less so", () => {
     const at = begun(Lookups.make(true, 0), () => true, 3 * 60 * MINUTE)
     const gaps = at.slice(1).map((time, i) => time - at[i]! - SECOND)
-    expect(gaps.slice(0, 7).map((gap) => gap / SECOND)).toEqual([30, 60, 120, 240, 480, 900, 900])
+    expect(gaps.slice(0, 7).map((gap) => gap / SECOND)).toEqual([10, 20, 40, 80, 160, 320, 640])
   })
 
   it("that has found some begins from the start when it lacks them again", () => {
     const at = begun(Lookups.make(true, 0), (n) => n !== 4, 60 * MINUTE)
     const gaps = at.slice(1).map((time, i) => (time - at[i]! - SECOND) / SECOND)
-    expect(gaps.slice(0, 6)).toEqual([30, 60, 120, 900, 30, 60])
+    expect(gaps.slice(0, 6)).toEqual([10, 20, 40, 900, 10, 20])
   })
 
   it("that nobody has heard asks again soon, a seed as well", () => {
