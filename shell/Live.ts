@@ -1,5 +1,5 @@
 /** Where the live layers are put together: sockets, files, worker threads and HTTP of the runtime. */
-import type * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Layer from "effect/Layer"
 import type { BlockStore } from "./BlockStore.ts"
 import * as Dht from "./Dht.ts"
@@ -37,17 +37,17 @@ export const ports: Layer.Layer<Transport | BlockStore | Hasher | ResumeStore> =
 /** A DHT node on UDP; without `bootstrap` it begins at the nodes that everybody knows. */
 export const dht = (
   { bootstrap, ...options }: Dht.DhtOptions,
-): Layer.Layer<Dht.Dht | Signatures, never, FileSystem.FileSystem> =>
+): Layer.Layer<Dht.Dht | Signatures> =>
   Layer.provideMerge(
     Dht.layer({ ...options, bootstrap: bootstrap.length === 0 ? Dht.ROUTERS : bootstrap }),
-    Layer.merge(NodeDatagram.layer, NodeSignatures.layer),
+    Layer.mergeAll(NodeDatagram.layer, NodeFileSystem.layer, NodeSignatures.layer),
   )
 
 /** A live session. */
 export const layer = (
   options: Session.SessionOptions,
   dhtOptions: Dht.DhtOptions,
-): Layer.Layer<Session.Session, Session.SessionError, FileSystem.FileSystem> =>
+): Layer.Layer<Session.Session, Session.SessionError> =>
   Layer.provide(
     Session.layer(options),
     Layer.mergeAll(ports, trackers(options.bind), NodeMulticast.layer, dht(dhtOptions)),

@@ -26,6 +26,8 @@ export interface FakeNode {
     /** Messages that are answers, or can't be read. */
     others: number
   }
+  /** The names of what the last answer said. */
+  readonly last: () => ReadonlySet<string>
   readonly send: (bytes: Uint8Array, to: { readonly host: string; readonly port: number }) => void
   readonly stop: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -45,12 +47,14 @@ export const reply = (query: Query, fields: { readonly [key: string]: Bencode.In
 export const start = async ({ answers = false, onQuery = () => {} }: Behaviour): Promise<FakeNode> => {
   const socket = createSocket("udp4")
   const id = randomBytes(20)
+  let last: ReadonlySet<string> = new Set()
   const stats: FakeNode["stats"] = { queries: 0, torrents: [], others: 0 }
   const send: FakeNode["send"] = (bytes, { host, port }) => socket.send(bytes, port, host, () => {})
   socket.on("message", (bytes, { address: host, port }) => {
     const query = read(bytes, { host, port })
     if (query === undefined) {
       stats.others++
+      last = fieldsOf(bytes)
       return
     }
     stats.queries++
@@ -63,6 +67,7 @@ export const start = async ({ answers = false, onQuery = () => {} }: Behaviour):
   const node: FakeNode = {
     address: `127.0.0.1:${socket.address().port}`,
     stats,
+    last: () => last,
     send,
     stop,
     [Symbol.asyncDispose]: stop,
@@ -83,5 +88,14 @@ const read = (bytes: Uint8Array, from: Query["from"]): Query | undefined => {
     }
   } catch {
     return undefined
+  }
+}
+
+/** What an answer says; nothing if it can't be read. */
+const fieldsOf = (bytes: Uint8Array): ReadonlySet<string> => {
+  try {
+    return new Set(Object.keys((Bencode.decode(bytes) as Bencode.Dict)["r"] as Bencode.Dict))
+  } catch {
+    return new Set()
   }
 }
