@@ -1,4 +1,5 @@
 /** What the torrents of a session share: the driver, and where peers are found besides trackers. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -33,6 +34,13 @@ export const meetNeighbours = (
     ? Effect.void
     : neighbours.take(infoHash, (address) =>
       driver.push({ _tag: "PeersFound", now: driver.now(), torrent, source: "lsd", addresses: [address] }))
+
+/** An announce of ours is answered by a dial at once, but some clients look at what they have heard every few seconds only. */
+const HEARING = Duration.seconds(10)
+
+/** How long a torrent is not given up, though nothing that is known promises peers: neighbours need time to answer. */
+export const patience = ({ neighbours }: Engine): Duration.Duration =>
+  neighbours === undefined ? Duration.zero : HEARING
 
 /** Addresses at which there may be a DHT node: those that a torrent names, and peers that a link names (BEP 9). */
 export const enterDhtBy = ({ dht }: Engine, addresses: ReadonlyArray<Address>): void => {

@@ -107,9 +107,8 @@ export const open = (
       yield* Effect.acquireRelease(begin, () => leave(driver, id))
       yield* Engine.meetNeighbours(engine, id, request.infoHash)
       Engine.enterDhtBy(engine, request.peers)
-      yield* Effect.forkScoped(
-        Effect.repeat(giveUpIfHopeless(driver, id, request, done), Schedule.spaced("1 second")),
-      )
+      const watching = Effect.repeat(giveUpIfHopeless(driver, id, request, done), Schedule.spaced("1 second"))
+      yield* Effect.forkScoped(Effect.delay(watching, Engine.patience(engine)))
       yield* Effect.forkScoped(Effect.flatMap(Deferred.await(found), (infoBytes) => {
         const metainfo = parse(request, infoBytes)
         const keep = metainfo._tag === "Success" ? save(request, infoBytes, tell) : Effect.void

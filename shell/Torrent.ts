@@ -1,5 +1,6 @@
 /** One torrent of a session: from the check of what is there, through its swarm, to what is saved for the next run. */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
@@ -175,7 +176,9 @@ const join = (
       yield* Engine.meetNeighbours(torrent.engine, id, metainfo.infoHash)
       Engine.enterDhtBy(torrent.engine, metainfo.nodes ?? [])
     }
-    yield* Effect.forkScoped(Effect.repeat(giveUpIfHopeless(torrent), Schedule.spaced("1 second")))
+    const watching = Effect.repeat(giveUpIfHopeless(torrent), Schedule.spaced("1 second"))
+    const patience = request.metainfo.isPrivate ? Duration.zero : Engine.patience(torrent.engine)
+    yield* Effect.forkScoped(Effect.delay(watching, patience))
     const saving = Effect.catchAll(save(torrent), (error) => Effect.logDebug(error.message))
     // What was checked just now need not be checked again, whatever comes.
     if (mode === "seed") yield* saving

@@ -81,6 +81,7 @@ export const parse = (link: string): Result<Magnet, MagnetError> => {
           if (parsed === undefined) {
             return fail("BadInfoHash", "urn:btih needs 40 hexadecimal or 32 base32 digits")
           }
+          if (infoHash !== undefined && infoHash !== parsed) ignore("info-hashes after the first")
           infoHash ??= parsed
         } else {
           // A multihash: 0x12 says SHA-256, 0x20 its 32 bytes.

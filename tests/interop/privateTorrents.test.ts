@@ -68,13 +68,18 @@ test.each(
     ...["--dht-bootstrap", dht.address],
   ], { home: home.path, runtime, env: { ...Shoal.WITH_DHT, ...Shoal.WITH_LSD } })
   const of = (torrent: Torrents.TestTorrent) => ({
-    dht: dht.stats.torrents.filter(({ infoHash }) => infoHash === torrent.infoHash).map(({ method }) => method),
+    dht: dht.stats.torrents.filter(({ infoHash }) => infoHash === torrent.infoHash).map(({ method }) =>
+      method
+    ),
     local: local.heard().includes(torrent.infoHash),
-    peer: peer.heard.find(({ extensions, infoHash }) => infoHash === torrent.infoHash && extensions !== undefined),
+    peer: peer.heard.find(({ extensions, infoHash }) =>
+      infoHash === torrent.infoHash && extensions !== undefined
+    ),
   })
   await Process.until("the public torrent is heard of everywhere, and the private one by its peer", () => {
     const known = of(open)
-    return known.dht.includes("announce_peer") && known.local && known.peer !== undefined && known.peer.ports.length > 0 &&
+    return known.dht.includes("announce_peer") && known.local && known.peer !== undefined &&
+      known.peer.ports.length > 0 &&
       of(secret).peer !== undefined
   }).catch((error: Error) => {
     throw new Error(`${error.message}: ${JSON.stringify([of(open), of(secret)])}\n${run.log()}`)

@@ -53,8 +53,10 @@ const { port } = dht.address()
 const portOf = (other) => other.address().port
 const bystanders = await Promise.all(Array.from({ length: Number(others) }, () => enter([`${host}:${port}`])))
 
-dht.on("peer", (peer, infoHash) =>
-  say("peer", { infoHash: infoHash.toString("hex"), peer: `${peer.host}:${peer.port}` }))
+dht.on(
+  "peer",
+  (peer, infoHash) => say("peer", { infoHash: infoHash.toString("hex"), peer: `${peer.host}:${peer.port}` }),
+)
 
 const told = (event, fields) => (error, value) =>
   error ? say("error", { message: error.message }) : say(event, fields(value))
@@ -64,16 +66,23 @@ const run = ({ announce, get, lookup, port: announced, put, salt, seed, seq, siz
   if (announce !== undefined) dht.announce(announce, announced, told("announced", () => ({})))
   if (put !== undefined) {
     const item = { v: Buffer.from(put), ...(seed === undefined ? {} : authored({ seed, seq, salt })) }
-    dht.put(item, (error, hash, nodes) =>
-      error ? say("error", { message: error.message }) : say("put", { hash: hash.toString("hex"), nodes }))
+    dht.put(
+      item,
+      (error, hash, nodes) =>
+        error ? say("error", { message: error.message }) : say("put", { hash: hash.toString("hex"), nodes }),
+    )
   }
   if (get !== undefined) {
     // not what it remembers itself
     const options = { cache: false, ...(salt === undefined ? {} : { salt: Buffer.from(salt) }) }
-    dht.get(get, options, told("got", (item) => ({
-      value: item === null ? null : Buffer.from(item.v).toString(),
-      seq: item?.seq ?? null,
-    })))
+    dht.get(
+      get,
+      options,
+      told("got", (item) => ({
+        value: item === null ? null : Buffer.from(item.v).toString(),
+        seq: item?.seq ?? null,
+      })),
+    )
   }
   if (size !== undefined) say("size", { nodes: dht.toJSON().nodes.length })
 }

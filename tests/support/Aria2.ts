@@ -74,7 +74,11 @@ export const seedUntracked = (torrent: TestTorrent, options: Discovery): Promise
   launch(torrent, torrent.dataDir, "seeder", options)
 
 /** Downloads `torrent` to `dir` from whom it finds without trackers, and ends. */
-export const leechUntracked = async (torrent: TestTorrent, dir: string, options: Discovery): Promise<Leecher> => {
+export const leechUntracked = async (
+  torrent: TestTorrent,
+  dir: string,
+  options: Discovery,
+): Promise<Leecher> => {
   const { child, ...seeder } = await launch(torrent, dir, "leecher", options)
   const completed = async (timeoutMs = 20_000): Promise<void> => {
     const late = (): string => `aria2 did not end in ${timeoutMs} ms\n${Process.report(child)}`

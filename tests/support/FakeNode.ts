@@ -1,5 +1,5 @@
 /**
- * A node of the DHT on a UDP socket of 127.0.0.1 that remembers what it is asked, and answers honestly, not at all, or in one of
+ * A node of the DHT on a UDP socket of this machine that remembers what it is asked, and answers honestly, not at all, or in one of
  * the ways that nodes go wrong. Its messages are written by hand, apart from shoal's own codec.
  */
 import { Buffer } from "node:buffer"
@@ -34,6 +34,8 @@ export interface FakeNode {
 }
 
 export interface Behaviour {
+  /** An address of this machine; 127.0.0.1 unless given. */
+  readonly host?: string
   /** Answers as a node without neighbours does, with a token; else it is silent unless `onQuery` says something. */
   readonly answers?: boolean
   /** Hears each query, before it is answered. */
@@ -44,14 +46,16 @@ export interface Behaviour {
 export const reply = (query: Query, fields: { readonly [key: string]: Bencode.Input }): Buffer =>
   Bencode.encode({ t: query.transaction, y: "r", r: fields })
 
-export const start = async ({ answers = false, onQuery = () => {} }: Behaviour): Promise<FakeNode> => {
+export const start = async (
+  { answers = false, host = "127.0.0.1", onQuery = () => {} }: Behaviour,
+): Promise<FakeNode> => {
   const socket = createSocket("udp4")
   const id = randomBytes(20)
   let last: ReadonlySet<string> = new Set()
   const stats: FakeNode["stats"] = { queries: 0, torrents: [], others: 0 }
   const send: FakeNode["send"] = (bytes, { host, port }) => socket.send(bytes, port, host, () => {})
-  socket.on("message", (bytes, { address: host, port }) => {
-    const query = read(bytes, { host, port })
+  socket.on("message", (bytes, { address, port }) => {
+    const query = read(bytes, { host: address, port })
     if (query === undefined) {
       stats.others++
       last = fieldsOf(bytes)
@@ -62,10 +66,10 @@ export const start = async ({ answers = false, onQuery = () => {} }: Behaviour):
     onQuery(query, node, id)
     if (answers) send(reply(query, { id, nodes: Buffer.alloc(0), token: "token" }), query.from)
   })
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) => socket.bind(0, host, resolve))
   const stop = (): Promise<void> => new Promise((resolve) => socket.close(() => resolve()))
   const node: FakeNode = {
-    address: `127.0.0.1:${socket.address().port}`,
+    address: `${host}:${socket.address().port}`,
     stats,
     last: () => last,
     send,

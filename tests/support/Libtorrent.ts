@@ -45,7 +45,10 @@ const launch = (
 }
 
 /** Waits until it listens; gives the `host:port`. */
-const listening = async (child: Process.Child, { dht, host = "127.0.0.1" }: Discovery = {}): Promise<string> => {
+const listening = async (
+  child: Process.Child,
+  { dht, host = "127.0.0.1" }: Discovery = {},
+): Promise<string> => {
   const [, port] = await Clients.whenReady(child, child.line(/"event": "listening", "port": (\d+)/))
   if (dht !== undefined && dht.length > 0) await Clients.whenReady(child, child.line(/"bootstrapped"/))
   return `${host}:${port}`
@@ -62,11 +65,15 @@ export const seed = async (
   torrent: TestTorrent,
   options: Discovery & { readonly check?: boolean; readonly verbose?: boolean } = {},
 ): Promise<Clients.Seeder> => {
-  const child = launch([
-    ...["seed", "--torrent", torrent.file, "--dir", torrent.dataDir],
-    ...(options.check === true ? ["--check"] : []),
-    ...(options.verbose === true ? ["--verbose"] : []),
-  ], "seeder", options)
+  const child = launch(
+    [
+      ...["seed", "--torrent", torrent.file, "--dir", torrent.dataDir],
+      ...(options.check === true ? ["--check"] : []),
+      ...(options.verbose === true ? ["--verbose"] : []),
+    ],
+    "seeder",
+    options,
+  )
   const address = await listening(child, options)
   if (options.check === true) await Clients.whenReady(child, child.line(/"checked"/, 60_000))
   return Clients.seeder("libtorrent", address, child, undefined, options.enter)
@@ -104,10 +111,14 @@ export const leech = async (
   peers: ReadonlyArray<string> = [],
   options: Discovery = {},
 ): Promise<StayingLeecher> => {
-  const child = launch([
-    ...["leech", "--torrent", torrent.file, "--dir", dir, "--stay"],
-    ...peers.flatMap((peer) => ["--peer", peer]),
-  ], "leecher", options)
+  const child = launch(
+    [
+      ...["leech", "--torrent", torrent.file, "--dir", dir, "--stay"],
+      ...peers.flatMap((peer) => ["--peer", peer]),
+    ],
+    "leecher",
+    options,
+  )
   const address = await listening(child, options)
   const leave = async (): Promise<number> => {
     child.signal("SIGTERM")

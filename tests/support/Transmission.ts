@@ -39,8 +39,6 @@ export interface Discovery {
   readonly enter: ReadonlyArray<string>
   /** `host:port` of nodes by which it enters the DHT. Its own UDP port is that of its address. */
   readonly dht?: ReadonlyArray<string>
-  /** Whether it looks for peers on the local network. */
-  readonly lsd?: boolean
 }
 
 /** Its file of saved nodes, from which it enters faster than from one of names. */
@@ -61,12 +59,12 @@ const start = async (
   place?: Discovery,
 ): Promise<Transmission> => {
   const temp = TempDir.make("transmission")
-  const { dht, host = HOST, lsd } = place ?? {}
+  const { dht, host = HOST } = place ?? {}
   if (dht !== undefined) writeFileSync(join(temp.path, "dht.dat"), savedNodes(dht))
   const daemon = [
     ...["transmission-daemon", "--foreground", "--config-dir", temp.path, "--download-dir", dir],
     ...["--peerport", String(PORT), "--port", String(RPC_PORT), "--rpc-bind-address", host],
-    ...["--bind-address-ipv4", host, dht === undefined ? "--no-dht" : "--dht", lsd === true ? "--lpd" : "--no-lpd"],
+    ...["--bind-address-ipv4", host, dht === undefined ? "--no-dht" : "--dht", "--no-lpd"],
     ...["--no-utp", "--no-portmap", "--no-auth", "--no-incomplete-dir", "--log-info", "--allowed", "*.*.*.*"],
   ]
   const setUp = `ip link set lo up && ip address add ${HOST}/32 dev lo && exec "$@"`

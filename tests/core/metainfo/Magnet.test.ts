@@ -19,6 +19,15 @@ const reason = (link: string): string => {
   return parsed.ok ? "ok" : parsed.error.reason
 }
 
+it("takes the first of several info-hashes, and says so", () => {
+  const other = `urn:btih:${"ab".repeat(20)}`
+  expect(must(`${BASE}&xt=urn:btih:${HASH}`).warnings).toEqual([])
+  expect(must(`${BASE}&xt=${other}&xt.2=${other}`)).toMatchObject({
+    infoHash: HASH,
+    warnings: ["info-hashes after the first, ignored: 2"],
+  })
+})
+
 describe("InfoHash", () => {
   it("reads both forms of either case", () => {
     expect(InfoHash.parse("CD".repeat(20))).toBe(HASH)
