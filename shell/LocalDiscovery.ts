@@ -20,9 +20,9 @@ export interface LocalDiscovery {
   readonly counts: () => Discovery.Counts
 }
 
-/** Discovery for whoever listens on the TCP port `port`; without a group that can be joined it finds nobody. */
+/** Discovery for whoever listens on the TCP port `port`, of the local address `host` alone if there is one; without a group that can be joined it finds nobody. */
 export const make = (
-  options: { readonly port: number },
+  options: { readonly port: number; readonly host?: string | undefined },
 ): Effect.Effect<LocalDiscovery, never, Multicast | Scope.Scope> =>
   Effect.gen(function* () {
     const multicast = yield* Multicast
@@ -36,7 +36,7 @@ export const make = (
       const onMessage = (bytes: Uint8Array, from: Address): void =>
         push({ _tag: "Packet", now: now(), from, bytes })
       // One family is enough, and so is none: this is a shortcut, never the only way.
-      const joined = yield* Effect.either(multicast.join(Message.GROUPS[family], onMessage))
+      const joined = yield* Effect.either(multicast.join(Message.GROUPS[family], onMessage, options.host))
       if (joined._tag === "Right") groups.set(family, joined.right)
       else yield* Effect.logDebug(`no local discovery over ${family}: ${joined.left.message}`)
     }

@@ -19,11 +19,12 @@ export class Multicast extends Context.Tag("shoal/Multicast")<Multicast, {
   /**
    * Joins a group until the scope ends; its family is that of the group's address. `onMessage` hears what hosts of the
    * same network send, our own messages included, and each perhaps more than once. Fails where no interface can
-   * multicast, or where a program that does not share has the port.
+   * multicast, or where a program that does not share has the port. `host`: only the interface with this address.
    */
   readonly join: (
     group: Address,
     onMessage: (bytes: Bytes, from: Address) => void,
+    host?: string,
   ) => Effect.Effect<GroupSocket, BindError, Scope.Scope>
 }>() {}
 

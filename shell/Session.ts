@@ -223,7 +223,7 @@ const openDht = (host: string | undefined, port: number) =>
 /** Who cannot be connected to has nothing to announce. */
 const neighboursOf = (options: SessionOptions, port: number | undefined) =>
   options.isLsdEnabled === true && port !== undefined
-    ? LocalDiscovery.make({ port })
+    ? LocalDiscovery.make({ port, host: options.bind })
     : Effect.succeed(undefined)
 
 const setLimits = (

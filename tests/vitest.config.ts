@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "tests/interop/**"],
     reporters: Reports.reporters("unit"),
     testTimeout: 20_000,
+    // Tests run beside each other, some with the same torrent: what finds peers by itself is for those that ask for it.
+    env: { SHOAL_NO_DHT: "true", SHOAL_NO_LSD: "true" },
     pool: "forks",
     // All processors: one that stays idle would be most of the time.
     maxWorkers: "100%",

@@ -21,8 +21,8 @@ interface Interface {
 
 type Family = "IPv4" | "IPv6"
 
-/** Those of a family; the loopback one only where there is no other, since its neighbours are on the others as well. */
-const interfaces = (family: Family): ReadonlyArray<Interface> => {
+/** The one with the address `host`; without it those of a family, the loopback one only where there is no other, since its neighbours are on the others as well. */
+const interfaces = (family: Family, host: string | undefined): ReadonlyArray<Interface> => {
   const all = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.filter((one) => one.family === family).map(({ address, cidr, internal }) => ({
       address,
@@ -31,6 +31,7 @@ const interfaces = (family: Family): ReadonlyArray<Interface> => {
       scope: family === "IPv4" ? address : `::%${name}`,
     }))
   )
+  if (host !== undefined) return all.filter(({ address }) => address === host)
   const outer = all.filter(({ internal }) => !internal)
   const usable = outer.length > 0 ? outer : all
   if (family === "IPv4") return usable
@@ -106,6 +107,7 @@ const attempt = (action: () => void): boolean => {
 const join = (
   group: Address,
   onMessage: (bytes: Bytes, from: Address) => void,
+  host?: string,
 ): Effect.Effect<GroupSocket, BindError, Scope.Scope> =>
   Effect.gen(function* () {
     const family = net.isIPv6(group.host) ? "IPv6" : "IPv4"
@@ -113,7 +115,7 @@ const join = (
     const any = family === "IPv6" ? "::" : "0.0.0.0"
     const hearing = yield* bound(family, group.port, any, group)
     const senders: Array<dgram.Socket> = []
-    for (const { address, scope } of interfaces(family)) {
+    for (const { address, scope } of interfaces(family, host)) {
       if (!attempt(() => hearing.addMembership(group.host, scope))) continue
       // A socket of its own for each: which interface a socket sends to is a setting of the socket.
       const from = /^fe80:/i.test(address) ? address + scope.slice("::".length) : address
@@ -128,12 +130,12 @@ const join = (
     let isClosed = false
     yield* Effect.addFinalizer(() => Effect.sync(() => isClosed = true))
     hearing.on("message", (bytes, from) => {
-      const host = from.address.replace(/%.*$/, "")
+      const sender = from.address.replace(/%.*$/, "")
       // Whoever knows the port can send to it from anywhere, and without the group.
-      if (isClosed || !isNeighbour(host)) return
+      if (isClosed || !isNeighbour(sender)) return
       onMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), {
         // A link-local address leads nowhere without its interface.
-        host: /^fe80:/i.test(host) ? from.address : host,
+        host: /^fe80:/i.test(sender) ? from.address : sender,
         port: from.port,
       })
     })

@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os"
 import { expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { GROUPS } from "../../core/lsd/Message.ts"
 import * as NodeMulticast from "../../shell/node/NodeMulticast.ts"
@@ -23,6 +24,19 @@ if (hasIpv6) {
     port: 6_779,
   })
 }
+
+it.scopedLive("is heard from the one address that it is bound to", () =>
+  Effect.gen(function* () {
+    const { join } = yield* Multicast
+    const group = { host: "239.192.152.201", port: 6_778 }
+    const from = yield* Deferred.make<string>()
+    const { send } = yield* join(group, (_, { host }) =>
+      Deferred.unsafeDone(from, Effect.succeed(host)), "127.0.0.1")
+    send(new Uint8Array(1))
+    expect(yield* Deferred.await(from)).toBe("127.0.0.1")
+    const elsewhere = yield* Effect.flip(join(group, () => {}, "198.51.100.77"))
+    expect(elsewhere.reason).toBe("AddressNotAvailable")
+  }).pipe(Effect.provide(NodeMulticast.layer)))
 
 it.scoped("says so where there is no network", () =>
   Effect.gen(function* () {
