@@ -105,25 +105,8 @@ const open = (
     let node: Node.Node | undefined
     let isReady = false
 
-    const socket: DatagramSocket = yield* datagram.bind({ host, port }, {
-      onMessage: (bytes, from) => push({ _tag: "Packet", now: now(), from, bytes }),
-      onUnsent: (to) => push({ _tag: "Unsent", now: now(), to }),
-    })
-    const saved = yield* load(stateFile)
-    const isLiteral = ({ host }: Address): boolean => IpBytes.fromText(host) !== undefined
-    node = Node.make({
-      id: saved?.id,
-      seed: yield* Random.nextIntBetween(0, 2 ** 32),
-      // Tokens and transaction ids are worth as much as nobody can guess them.
-      secret: yield* signatures.generate,
-      isReadOnly,
-      families: familiesOf(socket.address),
-      bootstrap: bootstrap.filter(isLiteral),
-      saved: saved?.nodes ?? [],
-    }, now())
-
     const push = (input: Input): void => {
-      // A datagram may come in before the node is there.
+      // The socket is there first, and may hear something already.
       if (node === undefined) return
       const [next, commands] = Node.step(node, input)
       node = next
@@ -153,6 +136,23 @@ const open = (
         }
       }
     }
+
+    const socket: DatagramSocket = yield* datagram.bind({ host, port }, {
+      onMessage: (bytes, from) => push({ _tag: "Packet", now: now(), from, bytes }),
+      onUnsent: (to) => push({ _tag: "Unsent", now: now(), to }),
+    })
+    const saved = yield* load(stateFile)
+    const isLiteral = ({ host }: Address): boolean => IpBytes.fromText(host) !== undefined
+    node = Node.make({
+      id: saved?.id,
+      seed: yield* Random.nextIntBetween(0, 2 ** 32),
+      // Tokens and transaction ids are worth as much as nobody can guess them.
+      secret: yield* signatures.generate,
+      isReadOnly,
+      families: familiesOf(socket.address),
+      bootstrap: bootstrap.filter(isLiteral),
+      saved: saved?.nodes ?? [],
+    }, now())
 
     const resolve = (address: Address): Effect.Effect<void> =>
       datagram.resolve(address.host).pipe(

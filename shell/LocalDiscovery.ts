@@ -31,6 +31,20 @@ export const make = (
     const listeners = new Map<InfoHash, Set<(address: Address) => void>>()
     const groups = new Map<Message.Family, GroupSocket>()
 
+    let discovery: Discovery.Discovery | undefined
+
+    const push = (input: Discovery.Input): void => {
+      // The groups are joined first, and may be heard already.
+      if (discovery === undefined) return
+      const [next, commands] = Discovery.step(discovery, input)
+      discovery = next
+      arm(Discovery.nextWake(discovery))
+      for (const command of commands) {
+        if (command._tag === "Send") groups.get(command.family)?.send(command.bytes)
+        else listeners.get(command.infoHash)?.forEach((onFound) => onFound(command.address))
+      }
+    }
+
     const families: ReadonlyArray<Message.Family> = ["ipv4", "ipv6"]
     for (const family of families) {
       const onMessage = (bytes: Uint8Array, from: Address): void =>
@@ -42,17 +56,7 @@ export const make = (
     }
 
     const seed = yield* Random.nextIntBetween(0, 2 ** 32)
-    let discovery = Discovery.make({ seed, port: options.port, families: [...groups.keys()] })
-
-    const push = (input: Discovery.Input): void => {
-      const [next, commands] = Discovery.step(discovery, input)
-      discovery = next
-      arm(Discovery.nextWake(discovery))
-      for (const command of commands) {
-        if (command._tag === "Send") groups.get(command.family)?.send(command.bytes)
-        else listeners.get(command.infoHash)?.forEach((onFound) => onFound(command.address))
-      }
-    }
+    discovery = Discovery.make({ seed, port: options.port, families: [...groups.keys()] })
 
     return {
       take: (infoHash, onFound) =>
@@ -70,6 +74,6 @@ export const make = (
               push({ _tag: "Remove", now: now(), infoHash })
             }),
         )),
-      counts: () => Discovery.counts(discovery),
+      counts: () => Discovery.counts(discovery!),
     }
   })

@@ -9,7 +9,7 @@ import * as Bytes from "../../core/base/Bytes.ts"
 import type { Event } from "../../core/dht/Event.ts"
 import * as Items from "../../core/dht/Items.ts"
 import * as Saved from "../../core/dht/Saved.ts"
-import { layerMemory } from "../../shell/Datagram.ts"
+import { Datagram, layerMemory } from "../../shell/Datagram.ts"
 import * as Dht from "../../shell/Dht.ts"
 import * as MemoryDatagrams from "../../shell/MemoryDatagrams.ts"
 import * as NodeSignatures from "../../shell/node/NodeSignatures.ts"
@@ -149,3 +149,21 @@ it.scoped("there need not be one", () =>
     const { open } = yield* Dht.Dht
     expect(yield* open({ host: undefined, port: 0 })).toBeUndefined()
   }).pipe(Effect.provide(Dht.layerNone)))
+
+it.scoped("what is heard before the node is there harms nobody", () =>
+  Effect.gen(function* () {
+    const { open } = yield* Dht.Dht
+    const node = yield* open({ host: "127.0.0.1", port: 0 })
+    expect(node?.stats().nodes).toEqual({ ipv4: 0, ipv6: 0 })
+  }).pipe(
+    Effect.provide(Dht.layer({ bootstrap: [], stateFile: undefined, isReadOnly: false })),
+    Effect.provide(Layer.merge(NodeSignatures.layer, NodeFileSystem.layer)),
+    Effect.provideService(Datagram, {
+      resolve: () => Effect.succeed(["127.0.0.1"]),
+      bind: (_options, { onMessage }) =>
+        Effect.sync(() => {
+          onMessage(Uint8Array.of(1), { host: "127.0.0.1", port: 1 })
+          return { address: { host: "127.0.0.1", port: 2 }, send: () => {} }
+        }),
+    }),
+  ))

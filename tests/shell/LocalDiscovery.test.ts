@@ -62,3 +62,15 @@ it.scoped("neighbours that send rubbish are counted", () =>
     socket.send(Uint8Array.of(1, 2, 3))
     expect(a.counts().malformed).toBe(1)
   }))
+
+it.scoped("what is heard before it has begun harms nobody", () =>
+  Effect.gen(function* () {
+    const discovery = yield* LocalDiscovery.make({ port: 1 })
+    expect(discovery.counts()).toEqual({ heard: 0, own: 0, malformed: 0, dropped: 0 })
+  }).pipe(Effect.provideService(Multicast, {
+    join: (_group, onMessage) =>
+      Effect.sync(() => {
+        onMessage(Uint8Array.of(1), { host: "10.0.0.9", port: 6_771 })
+        return { send: () => {} }
+      }),
+  })))
