@@ -21,6 +21,9 @@ interface Interface {
 
 type Family = "IPv4" | "IPv6"
 
+/** Addresses that stand for all of a family. */
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"])
+
 /** The one with the address `host`; without it those of a family, the loopback one only where there is no other, since its neighbours are on the others as well. */
 const interfaces = (family: Family, host: string | undefined): ReadonlyArray<Interface> => {
   const all = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
@@ -31,7 +34,7 @@ const interfaces = (family: Family, host: string | undefined): ReadonlyArray<Int
       scope: family === "IPv4" ? address : `::%${name}`,
     }))
   )
-  if (host !== undefined) return all.filter(({ address }) => address === host)
+  if (host !== undefined && !ANY.has(host)) return all.filter(({ address }) => address === host)
   const outer = all.filter(({ internal }) => !internal)
   const usable = outer.length > 0 ? outer : all
   if (family === "IPv4") return usable
