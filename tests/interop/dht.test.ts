@@ -272,9 +272,12 @@ describe.concurrent("shoal dht", () => {
 
   test("sample prints what nodes keep peers for", async (context) => {
     skip(context)
-    const { code, err, out } = await ask("sample", nodeTorrent.infoHash)
-    expect(code, err).toBe(0)
-    expect(out.trim().split("\n")).toContain(nodeTorrent.infoHash)
+    // Datagrams get lost, and who keeps it need not be among those that this walk meets: another walk meets others.
+    await Process.until("a sample has the torrent", async () => {
+      const { code, err, out } = await ask("sample", nodeTorrent.infoHash)
+      expect(code, err).toBe(0)
+      return out.trim().split("\n").includes(nodeTorrent.infoHash)
+    }, 60_000)
   })
 })
 

@@ -62,7 +62,8 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
     const text = `${JSON.stringify(given)}\n${seeder.log()}\n${one.log()}\n${two.log()}`
     expect(Math.min(...Object.values(given)), text).toBeGreaterThan(0)
     const all = Object.values(given).reduce((sum, bytes) => sum + bytes, 0)
-    expect(all, text).toBeGreaterThanOrEqual(4 * torrent.totalLength)
+    // Some clients' own figures lag behind by some blocks.
+    expect(all, text).toBeGreaterThanOrEqual(0.98 * 4 * torrent.totalLength)
     // most of it they had from each other
     expect(given.seeder, text).toBeLessThan(2 * torrent.totalLength)
     for (const run of [seeder, one, two]) {
