@@ -5,7 +5,6 @@ import type { AnnounceResponse, TrackerFailure } from "../tracker/Announce.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import type * as Schedule from "../tracker/Schedule.ts"
 import * as Schedules from "../tracker/Schedules.ts"
-import * as Url from "../tracker/Url.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
@@ -13,6 +12,7 @@ import * as ExternalAddress from "./ExternalAddress.ts"
 import * as Limits from "./Limits.ts"
 import * as Places from "./Places.ts"
 import * as State from "./State.ts"
+import * as TrackerNews from "./TrackerNews.ts"
 
 /** Lets the schedule take an input and sends what it decides. */
 export const step = (torrent: State.Torrent, input: Schedule.Input, turn: State.Turn): void => {
@@ -60,20 +60,8 @@ export const announced = (
 ): void => {
   Connections.found(torrent, response.peers, "tracker")
   const seen = response.externalIp === undefined ? undefined : IpBytes.fromText(response.externalIp)
-  if (seen !== undefined) ExternalAddress.told(torrent, urlOf(torrent, tracker), seen, turn)
-  turn.out.push({
-    _tag: "Emit",
-    torrent: torrent.id,
-    event: {
-      _tag: "TrackerAnnounced",
-      url: Url.redact(urlOf(torrent, tracker)),
-      peers: response.peers.length,
-      seeders: response.seeders,
-      leechers: response.leechers,
-      warning: response.warning,
-      externalIp: response.externalIp,
-    },
-  })
+  if (seen !== undefined) ExternalAddress.told(torrent, TrackerNews.urlOf(torrent, tracker), seen, turn)
+  turn.out.push(TrackerNews.announced(torrent, tracker, response))
   step(torrent, { _tag: "Succeeded", now: turn.now, tracker, response }, turn)
 }
 
@@ -85,23 +73,8 @@ export const failed = (
   turn: State.Turn,
 ): void => {
   step(torrent, { _tag: "Failed", now: turn.now, tracker, failure }, turn)
-  turn.out.push({
-    _tag: "Emit",
-    torrent: torrent.id,
-    event: {
-      _tag: "TrackerFailed",
-      url: Url.redact(urlOf(torrent, tracker)),
-      message: failure.message,
-      retryInMs: retryIn(torrent, tracker, turn.now),
-    },
-  })
+  turn.out.push(TrackerNews.failed(torrent, tracker, failure, turn.now))
 }
-
-const retryIn = (torrent: State.Torrent, tracker: number, now: Millis): Millis | undefined =>
-  Schedules.status(torrent.schedules, now).find((status) => status.tracker === tracker)?.nextAnnounceInMs
-
-const urlOf = (torrent: State.Torrent, tracker: number): string =>
-  Schedules.urlOf(torrent.schedules, tracker)!
 
 /** Asks for more peers before the interval is over, where so few are left that the download would stall. */
 export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {

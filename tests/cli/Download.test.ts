@@ -14,31 +14,11 @@ import * as Select from "../../cli/Select.ts"
 import { SessionError, type TorrentEvent, type TorrentRequest } from "../../shell/Session.ts"
 import * as FakeSession from "./FakeSession.ts"
 import type { Plot } from "./FakeSession.ts"
-import { FIXTURES, jsonLines } from "./support.ts"
+import { downloadOptions as options, FIXTURES, jsonLines } from "./support.ts"
 
 const LEAVES = join(FIXTURES, "leaves.torrent")
 const ALICE = join(FIXTURES, "alice.torrent")
 const peer: Address = { host: "192.0.2.1", port: 6881 }
-
-const options: Download.DownloadOptions = {
-  out: "/nowhere/out",
-  select: undefined,
-  sequential: false,
-  peers: [],
-  port: undefined,
-  bind: undefined,
-  allTiers: false,
-  bootstrap: [],
-  maxPeers: 80,
-  maxDownloadRate: 0,
-  maxUploadRate: 0,
-  seedRatio: undefined,
-  seedTime: undefined,
-  noDht: false,
-  noPex: false,
-  noLsd: false,
-  metadataOnly: false,
-}
 
 /** Runs the command with a session that says `Completed` after the plot's events. */
 const run = (

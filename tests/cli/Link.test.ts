@@ -10,27 +10,7 @@ import * as Inspect from "../../cli/Inspect.ts"
 import * as Select from "../../cli/Select.ts"
 import { SessionError } from "../../shell/Session.ts"
 import * as FakeSession from "./FakeSession.ts"
-import { FIXTURES, jsonLines } from "./support.ts"
-
-const options: Download.DownloadOptions = {
-  out: "/nowhere/out",
-  select: undefined,
-  sequential: false,
-  peers: [],
-  port: undefined,
-  bind: undefined,
-  allTiers: false,
-  bootstrap: [],
-  maxPeers: 80,
-  maxDownloadRate: 0,
-  maxUploadRate: 0,
-  seedRatio: undefined,
-  seedTime: undefined,
-  noDht: false,
-  noPex: false,
-  noLsd: false,
-  metadataOnly: false,
-}
+import { downloadOptions as options, FIXTURES, jsonLines } from "./support.ts"
 
 const parsed = Parse.parse(readFileSync(join(FIXTURES, "numbers.torrent")))
 if (!parsed.ok) throw new Error("the fixture is a torrent")

@@ -1,4 +1,5 @@
 /** What the tests of the command line share: torrents made up, streams that remember, and the program as a process. */
+import type { DownloadOptions } from "../../cli/Download.ts"
 import { spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -119,3 +120,24 @@ export const snapshot = (changes: Partial<TorrentSnapshot> = {}): TorrentSnapsho
   hashFailures: 0,
   ...changes,
 })
+
+/** The options of `download` as they are when none is given, but for where it writes. */
+export const downloadOptions: DownloadOptions = {
+  out: "/nowhere/out",
+  select: undefined,
+  sequential: false,
+  peers: [],
+  port: undefined,
+  bind: undefined,
+  allTiers: false,
+  bootstrap: [],
+  maxPeers: 80,
+  maxDownloadRate: 0,
+  maxUploadRate: 0,
+  seedRatio: undefined,
+  seedTime: undefined,
+  noDht: false,
+  noPex: false,
+  noLsd: false,
+  metadataOnly: false,
+}

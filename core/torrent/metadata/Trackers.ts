@@ -5,8 +5,8 @@ import * as Limits from "../Limits.ts"
 import type { AnnounceResponse, TrackerFailure } from "../../tracker/Announce.ts"
 import type * as Schedule from "../../tracker/Schedule.ts"
 import * as Schedules from "../../tracker/Schedules.ts"
-import * as Url from "../../tracker/Url.ts"
 import type * as State from "./State.ts"
+import * as TrackerNews from "../TrackerNews.ts"
 
 /** What is said to be missing: with 0 we would count as a seeder, and get no seeders' addresses (libtorrent: 16 KiB). */
 export const LEFT_BYTES = 16_384
@@ -49,19 +49,7 @@ export const announced = (
   for (const address of response.peers) {
     Candidates.add(fetching.candidates, address, "tracker", fetching.rng)
   }
-  turn.out.push({
-    _tag: "Emit",
-    torrent: fetching.id,
-    event: {
-      _tag: "TrackerAnnounced",
-      url: Url.redact(urlOf(fetching, tracker)),
-      peers: response.peers.length,
-      seeders: response.seeders,
-      leechers: response.leechers,
-      warning: response.warning,
-      externalIp: response.externalIp,
-    },
-  })
+  turn.out.push(TrackerNews.announced(fetching, tracker, response))
   step(fetching, { _tag: "Succeeded", now: turn.now, tracker, response }, turn)
 }
 
@@ -73,21 +61,8 @@ export const failed = (
   turn: State.Turn,
 ): void => {
   step(fetching, { _tag: "Failed", now: turn.now, tracker, failure }, turn)
-  const status = Schedules.status(fetching.schedules, turn.now).find((one) => one.tracker === tracker)
-  turn.out.push({
-    _tag: "Emit",
-    torrent: fetching.id,
-    event: {
-      _tag: "TrackerFailed",
-      url: Url.redact(urlOf(fetching, tracker)),
-      message: failure.message,
-      retryInMs: status?.nextAnnounceInMs,
-    },
-  })
+  turn.out.push(TrackerNews.failed(fetching, tracker, failure, turn.now))
 }
-
-const urlOf = (fetching: State.Fetching, tracker: number): string =>
-  Schedules.urlOf(fetching.schedules, tracker)!
 
 /** Asks for more peers before the interval is over, where too few are left that could have the metadata. */
 export const askIfStarved = (fetching: State.Fetching, turn: State.Turn): void => {
