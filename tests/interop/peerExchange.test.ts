@@ -1,4 +1,4 @@
-/** A peer of which shoal knows only by what a third one, of libtorrent, tells (BEP 11). */
+/** A peer of which is known only what a third one tells (BEP 11). */
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, test } from "vitest"
 import * as Clients from "../support/Clients.ts"
@@ -33,5 +33,17 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
     ], { runtime, home: join(homes.path, "b") })
     // Either of the two may have heard of the other first, and dialled it.
     await leecher.event("peer", ({ client, state }) => state === "connected" && isShoal(client), 90_000)
+  })
+
+  test("two of libtorrent hear of each other from shoal alone", async (context) => {
+    Clients.skipIf(context, Libtorrent.missing() ?? Shoal.missing(runtime))
+    using outs = TempDir.make("out")
+    using home = TempDir.make("home")
+    await using seeder = await Swarm.seed(torrent, { runtime, home: home.path, args: ["-u", "60K"] })
+    const leech = (name: string) => Libtorrent.leech(torrent, join(outs.path, name), [seeder.address])
+    await using one = await leech("one")
+    await using other = await leech("other")
+    // Each may be the one that dials; an address that is dialled is told by the one that dialled it alone.
+    await Promise.any([one.connected(other.address, 80_000), other.connected(one.address, 80_000)])
   })
 })

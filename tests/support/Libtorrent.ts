@@ -100,6 +100,8 @@ export interface StayingLeecher extends Leecher {
   readonly has: (pieces: number) => Promise<readonly [pieces: number, missing: ReadonlyArray<number>]>
   /** Waits until it has banned somebody; gives the `host:port`. */
   readonly banned: () => Promise<string>
+  /** Waits until it has dialled `address`, with success. */
+  readonly connected: (address: string, timeoutMs: number) => Promise<void>
   /** Ends it in its own time, and gives the payload that it uploaded, in bytes. */
   readonly leave: () => Promise<number>
 }
@@ -137,6 +139,12 @@ export const leech = async (
       return [pieces, (JSON.parse(line) as { readonly missing: ReadonlyArray<number> }).missing]
     },
     banned: async () => (await child.line(/"event": "banned", "peer": "([^"]+)"/))[1]!,
+    connected: async (address, timeoutMs) => {
+      await child.line(
+        new RegExp(`"event": "connected", "peer": "${address.replaceAll(".", "\\.")}"`),
+        timeoutMs,
+      )
+    },
     leave,
   }
 }

@@ -132,6 +132,8 @@ def main():
         for alert in tell(ses, args):
             if isinstance(alert, lt.peer_ban_alert):
                 say("banned", peer="%s:%d" % alert.endpoint)
+            if isinstance(alert, lt.peer_connect_alert):
+                say("connected", peer="%s:%d" % alert.endpoint)
             if isinstance(alert, lt.torrent_finished_alert):
                 if args.mode == "seed":
                     say("checked")
