@@ -1,7 +1,8 @@
 /** `shoal inspect`: what a torrent says, without touching its data or its peers. */
 import * as Effect from "effect/Effect"
 import * as Address from "../core/base/Address.ts"
-import type { Metainfo } from "../core/metainfo/Metainfo.ts"
+import { toHex } from "../core/base/Bytes.ts"
+import { type Described, isV2Only, type Metainfo, type V2Only } from "../core/metainfo/Metainfo.ts"
 import type { Spec } from "./Command.ts"
 import { Output } from "./Output.ts"
 import * as Source from "./Source.ts"
@@ -20,19 +21,28 @@ export const spec = {
 
 /** Files as they are numbered everywhere on the command line: from 1, by their place in the torrent, without padding. */
 export const numbered = (
-  metainfo: Metainfo,
+  metainfo: Pick<Described, "files">,
 ): ReadonlyArray<{ readonly index: number; readonly path: string; readonly length: number }> =>
   metainfo.files.flatMap((file, index) =>
     file.isPadding ? [] : [{ index: index + 1, path: file.path, length: file.bytes }]
   )
 
+/** Sizes and number of pieces, whatever the version. */
+const sizesOf = (torrent: Metainfo | V2Only) => isV2Only(torrent) ? torrent : torrent.geometry
+
+/** The versions of the protocol that the torrent can be had by. */
+const versionsOf = (torrent: Metainfo | V2Only): ReadonlyArray<number> =>
+  isV2Only(torrent) ? [2] : torrent.v2 === undefined ? [1] : [1, 2]
+
 /** The object of `--json`. */
-export const toJson = (metainfo: Metainfo): Readonly<Record<string, unknown>> => ({
+export const toJson = (metainfo: Metainfo | V2Only): Readonly<Record<string, unknown>> => ({
   name: metainfo.name,
   infoHash: metainfo.infoHash,
-  totalLength: metainfo.geometry.totalBytes,
-  pieceLength: metainfo.geometry.pieceBytes,
-  pieceCount: metainfo.geometry.pieceCount,
+  infoHashV2: metainfo.v2?.infoHash,
+  versions: versionsOf(metainfo),
+  totalLength: sizesOf(metainfo).totalBytes,
+  pieceLength: sizesOf(metainfo).pieceBytes,
+  pieceCount: sizesOf(metainfo).pieceCount,
   private: metainfo.isPrivate,
   trackers: metainfo.trackers,
   webSeeds: metainfo.webSeeds,
@@ -40,19 +50,29 @@ export const toJson = (metainfo: Metainfo): Readonly<Record<string, unknown>> =>
   createdBy: metainfo.createdBy,
   source: metainfo.source,
   creationDate: metainfo.creationDate,
-  files: numbered(metainfo),
+  files: numbered(metainfo).map((file) => {
+    const { pieceLayer, piecesRoot } = metainfo.files[file.index - 1]!
+    if (piecesRoot === undefined) return file
+    const needsLayer = file.length > sizesOf(metainfo).pieceBytes
+    return {
+      ...file,
+      piecesRoot: toHex(piecesRoot),
+      ...(needsLayer && { hasPieceLayer: pieceLayer !== undefined }),
+    }
+  }),
   warnings: metainfo.warnings,
 })
 
 /** The same for people. */
-export const toText = (metainfo: Metainfo): string => {
-  const { geometry } = metainfo
-  const pieces = Text.count(geometry.pieceCount, "piece")
+export const toText = (metainfo: Metainfo | V2Only): string => {
+  const { pieceBytes, pieceCount, totalBytes } = sizesOf(metainfo)
+  const pieces = Text.count(pieceCount, "piece")
   const facts: Array<readonly [string, string]> = [
     ["name", metainfo.name],
-    ["info-hash", metainfo.infoHash],
-    ["size", `${Text.bytes(geometry.totalBytes)} (${Text.count(geometry.totalBytes, "byte")})`],
-    ["pieces", `${pieces} of ${Text.bytes(geometry.pieceBytes)}`],
+    ...(isV2Only(metainfo) ? [] : [["info-hash", metainfo.infoHash] as const]),
+    ...(metainfo.v2 === undefined ? [] : [["info-hash v2", metainfo.v2.infoHash] as const]),
+    ["size", `${Text.bytes(totalBytes)} (${Text.count(totalBytes, "byte")})`],
+    ["pieces", `${pieces} of ${Text.bytes(pieceBytes)}`],
     ["private", metainfo.isPrivate ? "yes" : "no"],
     ...metainfo.trackers.map((tier, index) =>
       [metainfo.trackers.length > 1 ? `tracker ${index + 1}` : "tracker", tier.join(", ")] as const
@@ -103,7 +123,7 @@ export const linkToJson = ({ infoHash, magnet }: Source.Link): Readonly<Record<s
 export const linkToText = ({ infoHash, magnet }: Source.Link): string =>
   columns([
     ...(magnet.name === undefined ? [] : [["name", magnet.name] as const]),
-    ["info-hash", infoHash],
+    ...(magnet.infoHash === undefined ? [] : [["info-hash", infoHash] as const]),
     ...(magnet.infoHashV2 === undefined ? [] : [["info-hash v2", magnet.infoHashV2] as const]),
     ...(magnet.totalBytes === undefined
       ? []
@@ -127,10 +147,12 @@ const dateOf = (seconds: number): string => {
 export const run = (source: string) =>
   Effect.gen(function* () {
     const output = yield* Output
-    const loaded = yield* Source.resolve(source)
-    const [json, text] = loaded._tag === "Link"
-      ? [linkToJson(loaded.link), linkToText(loaded.link)]
-      : [toJson(loaded.metainfo), toText(loaded.metainfo)]
-    yield* output.object(json)
-    yield* output.result(text)
+    if (Source.kindOf(source) === "magnet") {
+      const link = yield* Source.parseAnyLink(source)
+      yield* output.object(linkToJson(link))
+      return yield* output.result(linkToText(link).split("\n"))
+    }
+    const torrent = yield* Source.loadAny(source)
+    yield* output.object(toJson(torrent))
+    yield* output.result(toText(torrent).split("\n"))
   })

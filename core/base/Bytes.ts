@@ -40,9 +40,20 @@ export const latin1 = (text: string): Bytes => {
 /** One character a byte: the inverse of {@link latin1}, total on any bytes. */
 export const toLatin1 = (bytes: Bytes): string => {
   let text = ""
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
+  if (bytes.length <= SHORT) {
+    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
+    return text
+  }
+  for (let i = 0; i < bytes.length; i += CHUNK) {
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + CHUNK) as unknown as Array<number>)
+  }
   return text
 }
+
+/** Up to here a character at a time is faster than making a view. */
+const SHORT = 64
+/** Arguments of one call: far below what any engine takes, and enough that megabytes need few calls. */
+const CHUNK = 4_096
 
 const HEX = "0123456789abcdef"
 
@@ -86,17 +97,23 @@ export const utf8 = (text: string): Bytes => {
 export const toUtf8 = (bytes: Bytes, replacement = "\ufffd"): string => {
   if (isAscii(bytes)) return toLatin1(bytes)
   let text = ""
+  let units: Array<number> = []
   for (let i = 0; i < bytes.length;) {
     const length = sequenceLength(bytes, i)
-    if (length === 0) {
-      text += replacement
-      i++
-      continue
-    }
-    text += String.fromCodePoint(codePoint(bytes, i, length))
-    i += length
+    if (length === 0) { for (let k = 0; k < replacement.length; k++) units.push(replacement.charCodeAt(k)) }
+    else pushUnits(units, codePoint(bytes, i, length))
+    i += length === 0 ? 1 : length
+    if (units.length < CHUNK) continue
+    text += String.fromCharCode.apply(null, units)
+    units = []
   }
-  return text
+  return text + String.fromCharCode.apply(null, units)
+}
+
+/** A code point in UTF-16. */
+const pushUnits = (units: Array<number>, code: number): void => {
+  if (code < 0x10000) units.push(code)
+  else units.push(0xd7c0 + (code >> 10), 0xdc00 | (code & 0x3ff))
 }
 
 const isAscii = (bytes: Bytes): boolean => {

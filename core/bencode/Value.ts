@@ -27,6 +27,10 @@ export interface Text extends Span {
 export interface List extends Span {
   readonly _tag: "List"
   readonly items: ReadonlyArray<Value>
+  /** How many items there are, counted without making them. */
+  readonly size: number
+  /** The first `count` items, or all where there are fewer; the others are not made. */
+  readonly first: (count: number) => ReadonlyArray<Value>
 }
 
 /** Keys are the Latin-1 text of their bytes, one character a byte, so that any key can be told from any other. */
@@ -47,6 +51,10 @@ export const dict = (value: Value | undefined): Dict | undefined => value?._tag 
 
 export const list = (value: Value | undefined): ReadonlyArray<Value> | undefined =>
   value?._tag === "List" ? value.items : undefined
+
+/** The items of a list up to `count` of them, for readers that would not use more. */
+export const firstOf = (value: Value | undefined, count: number): ReadonlyArray<Value> | undefined =>
+  value?._tag === "List" ? value.first(count) : undefined
 
 /** A whole number from `min` to `max`, both at most 2^53 - 1 either way; `undefined` for anything else. */
 export const integer = (

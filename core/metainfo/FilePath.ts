@@ -76,14 +76,22 @@ const truncate = (text: string): string => {
   const dot = text.lastIndexOf(".")
   const hasExtension = dot > 0 && text.length - dot <= MAX_EXTENSION_BYTES &&
     utf8(text.slice(dot)).length <= MAX_EXTENSION_BYTES
+  return hasExtension
+    ? cut(text.slice(0, dot), MAX_COMPONENT_BYTES) + text.slice(dot)
+    : cut(text, MAX_COMPONENT_BYTES)
+}
+
+/** What fits into `room` bytes of UTF-8, in whole characters. */
+const cut = (text: string, room: number): string => {
+  if (text.length * 3 <= room) return text
   let end = 0
-  let room = MAX_COMPONENT_BYTES
-  for (const character of hasExtension ? text.slice(0, dot) : text) {
-    room -= utf8(character).length
-    if (room < 0) break
+  let left = room
+  for (const character of text) {
+    left -= utf8(character).length
+    if (left < 0) break
     end += character.length
   }
-  return text.slice(0, end) + (hasExtension ? text.slice(dot) : "")
+  return text.slice(0, end)
 }
 
 /** True if joining `path` to a directory stays inside it: the last guard before files are touched. */
@@ -138,16 +146,24 @@ export const unique = (
   return ok(joined)
 }
 
+/** With a number before the extension, and no longer than a component may be: the name itself is cut for it. */
 const numbered = (name: string, number: number): string => {
   const dot = name.lastIndexOf(".")
-  return dot > 0 ? `${name.slice(0, dot)}.${number}${name.slice(dot)}` : `${name}.${number}`
+  const extension = dot > 0 ? name.slice(dot) : ""
+  const hasExtension = utf8(extension).length <= MAX_EXTENSION_BYTES
+  const stem = hasExtension && dot > 0 ? name.slice(0, dot) : name
+  const suffix = `.${number}`
+  return hasExtension
+    ? cut(stem, MAX_COMPONENT_BYTES - suffix.length) + suffix + extension
+    : cut(stem, MAX_COMPONENT_BYTES) + suffix
 }
 
 /**
  * Equal for names that some file system takes for one: by case, or by how an accent is composed. Lower and then upper
- * case, since a few letters (the Kelvin sign, a final sigma) only meet on the second step.
+ * case, since a few letters (the Kelvin sign, a final sigma) only meet on the second step; decomposed before and after,
+ * since a change of case can compose or part what it changes.
  */
 const fold = (name: string): string =>
-  ASCII.test(name) ? name.toUpperCase() : name.normalize("NFC").toLowerCase().toUpperCase()
+  ASCII.test(name) ? name.toUpperCase() : name.normalize("NFD").toLowerCase().toUpperCase().normalize("NFD")
 
 const ASCII = /^[\x20-\x7e]*$/

@@ -3,7 +3,7 @@ import { ok, type Result } from "../base/Result.ts"
 import { type Bytes, equals, latin1, toUtf8 } from "../base/Bytes.ts"
 import * as Value from "../bencode/Value.ts"
 import * as FilePath from "./FilePath.ts"
-import { MAX_PATH_DEPTH, MAX_TOTAL_BYTES } from "./Limits.ts"
+import { MAX_FILES, MAX_PATH_DEPTH, MAX_TOTAL_BYTES } from "./Limits.ts"
 import type { File } from "./Metainfo.ts"
 import { fail, type MetainfoError } from "./MetainfoError.ts"
 
@@ -35,8 +35,8 @@ const readSingle = (info: Value.Dict, name: string): Result<FileList, MetainfoEr
 }
 
 /** A file before its name is made unique. */
-interface Entry {
-  readonly components: Array<string>
+export interface Entry {
+  readonly components: ReadonlyArray<string>
   readonly bytes: number
   readonly isPadding: boolean
   readonly isSymlink: boolean
@@ -47,13 +47,15 @@ const readMany = (
   name: string,
   names: FilePath.Names,
 ): Result<FileList, MetainfoError> => {
-  const list = Value.list(value)
-  if (list === undefined) return fail("BadFiles", "info.files is not a list")
+  if (value._tag !== "List") return fail("BadFiles", "info.files is not a list")
+  if (value.size > MAX_FILES) {
+    return fail("TooManyFiles", `info.files has ${value.size} files, the limit is ${MAX_FILES}`)
+  }
+  const list = value.items
   if (list.length === 0) return fail("NoFiles", "info.files is empty")
   const entries: Array<Entry> = []
+  const changes: Changes = { count: 0, example: "" }
   let totalBytes = 0
-  let changed = 0
-  let example = ""
   for (const [i, item] of list.entries()) {
     const file = Value.dict(item)
     if (file === undefined) return fail("BadFiles", `info.files[${i}] is not a dictionary`)
@@ -86,14 +88,32 @@ const readMany = (
       // Forced to something, so that the file stays as deep as it was and does not meet others.
       const safe = FilePath.component(part, names) || "_"
       components.push(safe)
-      if (isPadding || isText(part, safe)) continue
-      changed++
-      if (example === "") example = safe
+      if (!isPadding) note(changes, part, safe)
     }
     entries.push({ components, bytes, isPadding, isSymlink })
   }
   if (totalBytes === 0) return fail("NoContent", "the files have no byte, so there is nothing to download")
+  return finish(entries, changes)
+}
 
+/** Components of paths that had to be changed to be safe: how many, and the first of them. */
+export interface Changes {
+  count: number
+  example: string
+}
+
+/** Counts a component that is not what its raw bytes say. */
+export const note = (changes: Changes, raw: Bytes, safe: string): void => {
+  if (isText(raw, safe)) return
+  changes.count++
+  if (changes.example === "") changes.example = safe
+}
+
+/** Gives each file that is written a path of its own; they keep their order. */
+export const finish = (
+  entries: ReadonlyArray<Entry>,
+  changes: Changes,
+): Result<FileList, MetainfoError> => {
   const written = entries.filter((entry) => !entry.isPadding)
   const unique = FilePath.unique(written.map((entry) => entry.components))
   if (!unique.ok) return fail(unique.error, "too many files have the same name")
@@ -106,8 +126,10 @@ const readMany = (
     return { path, bytes, isPadding, ...(isSymlink && { isSymlink }) }
   })
   const warnings: Array<string> = []
-  if (changed > 0) {
-    warnings.push(`parts of file names changed to be safe: ${changed}, for example to ${example}`)
+  if (changes.count > 0) {
+    warnings.push(
+      `parts of file names changed to be safe: ${changes.count}, for example to ${changes.example}`,
+    )
   }
   if (renamed > 0) warnings.push(`files numbered because their names were taken: ${renamed}`)
   if (files.some((file) => file.isSymlink)) warnings.push("symbolic links are not created")
@@ -128,12 +150,12 @@ const isPaddingName = (name: Bytes): boolean =>
 
 /** The raw components of a path: `path.utf-8` where it is usable, else `path`. */
 const readPath = (file: Value.Dict, index: number): Result<ReadonlyArray<Bytes>, MetainfoError> => {
-  const preferred = Value.list(file.entries.get("path.utf-8"))
+  const preferred = Value.firstOf(file.entries.get("path.utf-8"), MAX_PATH_DEPTH + 1)
   const value = file.entries.get("path")
   const items =
     preferred !== undefined && preferred.length > 0 && preferred.every((part) => part._tag === "Text")
       ? preferred
-      : Value.list(value)
+      : Value.firstOf(value, MAX_PATH_DEPTH + 1)
   const where = `info.files[${index}].path`
   if (items === undefined) {
     return value === undefined
@@ -142,7 +164,7 @@ const readPath = (file: Value.Dict, index: number): Result<ReadonlyArray<Bytes>,
   }
   if (items.length === 0) return fail("BadPath", `${where} is an empty list`)
   if (items.length > MAX_PATH_DEPTH) {
-    return fail("DirectoryTooDeep", `${where} has ${items.length} parts, more than ${MAX_PATH_DEPTH}`)
+    return fail("DirectoryTooDeep", `${where} has more than ${MAX_PATH_DEPTH} parts`)
   }
   const parts: Array<Bytes> = []
   for (const item of items) {

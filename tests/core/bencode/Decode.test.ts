@@ -3,7 +3,7 @@ import * as fc from "effect/FastCheck"
 import { latin1 } from "../../../core/base/Bytes.ts"
 import * as Decode from "../../../core/bencode/Decode.ts"
 import * as Value from "../../../core/bencode/Value.ts"
-import * as Corpora from "../../support/Corpora.ts"
+import * as Bencode from "../../support/Bencode.ts"
 
 const decode = (text: string, options?: Decode.DecodeOptions) => Decode.decode(latin1(text), options)
 
@@ -168,38 +168,83 @@ describe("Value", () => {
   })
 })
 
-Corpora.describeWithCorpora("96 recorded inputs", () => {
-  const rows = Corpora.isThere ? Corpora.table("bencode_cases.tsv") : []
+describe("lists and dictionaries", () => {
+  const many = must(`l${"i1e".repeat(1_000)}l${"le".repeat(500)}ed1:ai1eee`)
 
-  /** The long inputs are abbreviated in the table: `llll...(200 bytes)`. */
-  const inputOf = (row: Record<string, string>): Uint8Array => {
-    const long = /^(l|d1:a).*\.\.\.\((\d+) bytes\)$/.exec(row["input(escaped)"]!)
-    if (long === null) return new Uint8Array(Buffer.from(row["input_hex(if <200B)"]!, "hex"))
-    const bytes = Number(long[2])
-    return long[1] === "l"
-      ? latin1("l".repeat(bytes / 2) + "e".repeat(bytes / 2))
-      : latin1("d1:a".repeat((bytes - 3) / 5) + "i1e" + "e".repeat((bytes - 3) / 5))
+  it("are counted and begun without making all of what is in them", () => {
+    if (many._tag !== "List") throw new Error("not a list")
+    expect(many.size).toBe(1_002)
+    expect(many.first(2).map((item) => Value.integer(item))).toEqual([1, 1])
+    expect(many.first(5_000)).toHaveLength(1_002)
+    expect(many.first(0)).toEqual([])
+    expect(Value.firstOf(many, 3)).toHaveLength(3)
+    expect(Value.firstOf(Value.list(many)![1_001], 3)).toBeUndefined()
+    expect(many.items).toHaveLength(many.size)
+  })
+
+  it("give the same values each time they are asked", () => {
+    expect(Value.list(many)).toBe(Value.list(many))
+    const dict = Value.list(many)![1_001]
+    expect(Value.get(dict, "a")).toBe(Value.get(dict, "a"))
+  })
+
+  /** A value as plain data, keys in the order of the source. */
+  const plain = (value: Value.Value): unknown => {
+    switch (value._tag) {
+      case "Integer":
+        return value.value
+      case "Text":
+        return [...value.bytes]
+      case "List":
+        return value.items.map(plain)
+      case "Dict":
+        return [...value.entries].map(([key, member]) => [key, plain(member)])
+    }
   }
 
-  it("are all there", () => expect(rows).toHaveLength(96))
+  it("hold what another decoder finds in them, and lie where it is", () => {
+    type Tree = number | string | ReadonlyArray<Tree> | { readonly [key: string]: Tree }
+    const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
+      tree: fc.oneof(
+        { depthSize: "small", withCrossShrink: true },
+        fc.maxSafeInteger(),
+        fc.string({ maxLength: 12 }),
+        fc.array(tie("tree"), { maxLength: 5 }),
+        fc.dictionary(fc.string({ unit: "grapheme-ascii", maxLength: 4 }), tie("tree"), { maxKeys: 5 }),
+      ),
+    }))
+    const plainly = (value: Bencode.Value): unknown =>
+      typeof value === "number"
+        ? value
+        : value instanceof Uint8Array
+        ? [...value]
+        : Array.isArray(value)
+        ? value.map(plainly)
+        : Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+          .map(([key, member]) => [key, plainly(member as Bencode.Value)])
+    fc.assert(fc.property(tree, (wanted) => {
+      const source = Uint8Array.from(Bencode.encode(wanted))
+      const decoded = Decode.decode(source)
+      if (!decoded.ok) throw new Error(Decode.describe(decoded.error))
+      expect(plain(decoded.value)).toEqual(plainly(Bencode.decode(source)))
+      const check = (value: Value.Value): void => {
+        const again = Decode.decode(Value.span(source, value))
+        expect(again.ok && plain(again.value)).toEqual(plain(value))
+        for (const member of Value.list(value) ?? Value.dict(value)?.entries.values() ?? []) check(member)
+      }
+      check(decoded.value)
+    }))
+  })
 
-  it.each(rows.map((row) => [row["input(escaped)"]!, row] as const))("%.40j", (_, row) => {
-    const verdict = row["strict_BEP3_canonical(ours)"]!
-    const decoded = Decode.decode(inputOf(row))
-    if (verdict === "reject: unsorted keys") {
-      // Accepted, but told: somewhere in the value a dictionary says so.
-      const isSorted = (value: Value.Value): boolean =>
-        value._tag === "Dict"
-          ? value.isSorted && [...value.entries.values()].every(isSorted)
-          : value._tag !== "List" || value.items.every(isSorted)
-      expect(decoded.ok && isSorted(decoded.value)).toBe(false)
-      expect(decoded.ok).toBe(true)
-    } else {
-      expect(decoded.ok ? "ok" : "reject").toBe(verdict.replace(/:.*/, ""))
-      if (verdict.includes("trailing")) expect(decoded).toMatchObject({ error: { reason: "TrailingBytes" } })
-      if (verdict.includes("duplicate")) expect(decoded).toMatchObject({ error: { reason: "DuplicateKey" } })
-      if (verdict.includes("depth")) expect(decoded).toMatchObject({ error: { reason: "DepthExceeded" } })
-      if (verdict.includes("eof")) expect(decoded).toMatchObject({ error: { reason: "Truncated" } })
-    }
+  it("find a key twice wherever it stands, whatever the order", () => {
+    const keys = fc.array(fc.constantFrom("", "a", "aa", "ab", "b", "\xff", "B", "c"), { maxLength: 8 })
+    fc.assert(fc.property(keys, (names) => {
+      const decoded = decode(`d${names.map((name) => `${name.length}:${name}le`).join("")}e`)
+      const isTwice = new Set(names).size < names.length
+      expect(decoded.ok ? "ok" : decoded.error.reason).toBe(isTwice ? "DuplicateKey" : "ok")
+      if (!decoded.ok) return
+      expect([...Value.dict(decoded.value)!.entries.keys()]).toEqual(names)
+      expect(Value.dict(decoded.value)!.isSorted).toBe([...names].sort().join() === names.join())
+    }))
   })
 })

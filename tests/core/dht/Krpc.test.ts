@@ -1,6 +1,5 @@
 import { it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
-import { readdirSync } from "node:fs"
 import { describe, expect } from "vitest"
 import * as Bytes from "../../../core/base/Bytes.ts"
 import * as Decode from "../../../core/bencode/Decode.ts"
@@ -8,7 +7,6 @@ import type * as Value from "../../../core/bencode/Value.ts"
 import * as Krpc from "../../../core/dht/Krpc.ts"
 import type * as KrpcMessage from "../../../core/dht/KrpcMessage.ts"
 import { MAX_ERROR_CHARACTERS } from "../../../core/dht/Limits.ts"
-import * as Corpora from "../../support/Corpora.ts"
 import { latin1, message, VECTORS } from "./Messages.ts"
 
 const decode = (packet: string) => Krpc.decode(latin1(packet))
@@ -214,35 +212,5 @@ describe("an error", () => {
         MAX_ERROR_CHARACTERS,
       )
     }
-  })
-})
-
-Corpora.describeWithCorpora("recorded packets", () => {
-  const folder = ["rqbit", "crates", "dht", "resources", "test_requests"]
-
-  it("are read, and written as they were", () => {
-    const names = readdirSync(Corpora.path(...folder))
-    expect(names.length).toBeGreaterThan(5)
-    for (const name of names) {
-      const packet = Corpora.read(...folder, name)
-      const decoded = Krpc.decode(packet)
-      if (!decoded.ok) throw new Error(`${name}: ${decoded.error.reason}`)
-      expect(decoded.value._tag).toBe(name.includes("request") ? "Query" : "Response")
-      expect(Bytes.toHex(Krpc.encode(decoded.value))).toBe(Bytes.toHex(packet))
-    }
-  })
-
-  it("are what Suricata takes them for", () => {
-    const rows = Corpora.table("pcap", "DHT_SURICATA.tsv")
-    const kinds = rows.map((row) => {
-      const decoded = Krpc.decode(Bytes.fromHex(row["udp.payload"]!)!)
-      if (!decoded.ok) return decoded.error.reason
-      return decoded.value._tag === "Query" ? decoded.value.request._tag : decoded.value._tag
-    })
-    expect(kinds).toEqual([
-      ...["Ping", "Response", "Ping", "ErrorMessage", "FindNode", "Response", "GetPeers", "Response"],
-      ...["GetPeers", "Response", "AnnouncePeer", "Response", "AnnouncePeer", "Response"],
-      ...["it has no transaction id", "ErrorMessage"],
-    ])
   })
 })

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
 import { Buffer } from "node:buffer"
-import { concat, toHex, toLatin1, utf8 } from "../../../core/base/Bytes.ts"
+import { toLatin1, utf8 } from "../../../core/base/Bytes.ts"
 import { sha1 } from "../../../core/base/Sha1.ts"
 import { VERSION } from "../../../core/base/Version.ts"
 import * as Create from "../../../core/metainfo/Create.ts"
 import * as Parse from "../../../core/metainfo/Parse.ts"
-import * as Corpora from "../../support/Corpora.ts"
 
 const hashes: Create.Hashes = { pieceBytes: 16_384, pieceHashes: utf8("h".repeat(20)) }
 const plain: Create.Options = { trackers: [], webSeeds: [], isPrivate: false }
@@ -136,38 +135,6 @@ describe("encode", () => {
       [options.source, options.comment, options.creationDate],
     )
     expect(metainfo.createdBy).toBe(SHOAL)
-  })
-})
-
-Corpora.describeWithCorpora("libtorrent's info-hash for the same files in the same order", () => {
-  const rows = Corpora.isThere ? Corpora.table("golden-create", "GOLDEN.tsv") : []
-  it("in twelve cases", () => expect(rows).toHaveLength(12))
-
-  it.each(rows)("$payload in pieces of $piece_length", (row) => {
-    const payload = row["payload"]!
-    const pieceBytes = Number(row["piece_length"])
-    const torrent = `lt208_${payload.replaceAll(" ", "_")}_v1_${pieceBytes}.torrent`
-    // Only the order is taken from it; lengths and hashes are of the files themselves.
-    const theirs = Parse.parse(Corpora.read("golden-create", torrent))
-    if (!theirs.ok) throw new Error(theirs.error.message)
-    const contents = theirs.value.files.map(({ path }) => Corpora.read("golden-create", "payload", path))
-    const all = concat(contents)
-    const pieces: Array<Uint8Array> = []
-    for (let at = 0; at < all.length; at += pieceBytes) pieces.push(sha1(all.subarray(at, at + pieceBytes)))
-    const isDirectory = theirs.value.files[0]!.path !== payload
-    const info = Create.encodeInfo(
-      {
-        name: payload,
-        isDirectory,
-        files: theirs.value.files.map(({ path }, index) => ({
-          path: isDirectory ? path.slice(payload.length + 1) : path,
-          bytes: contents[index]!.length,
-        })),
-      },
-      { pieceBytes, pieceHashes: concat(pieces) },
-      plain,
-    )
-    expect(toHex(sha1(info))).toBe(row["v1_only_infohash(libtorrent 2.0.8)"])
   })
 })
 

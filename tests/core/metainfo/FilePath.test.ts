@@ -170,6 +170,24 @@ describe("FilePath.unique", () => {
     const same = (count: number) => Array.from({ length: count }, () => "x.txt")
     expect(unique(...same(32))).toHaveLength(32)
     expect(unique(...same(33))).toBe("TooManyDuplicates")
+    expect(unique(...same(100_000))).toBe("TooManyDuplicates")
+  })
+
+  it("cuts a long name for its number, so that it stays a name of the same length", () => {
+    const long = `${"x".repeat(240)}.torrent`
+    expect(unique(long, long)).toEqual([long, `${"x".repeat(238)}.1.torrent`])
+    expect(unique("日".repeat(80), "日".repeat(80))).toEqual(["日".repeat(80), `${"日".repeat(79)}.1`])
+    const blunt = `${"x".repeat(200)}.${"y".repeat(39)}`
+    expect(unique(blunt, blunt)).toEqual([blunt, `${blunt}.1`])
+  })
+
+  it("takes letters for one that meet in another case or composition only", () => {
+    expect(unique("\u212a", "k")).toEqual(["\u212a", "k.1"])
+    expect(unique("\u03c3", "\u03c2")).toEqual(["\u03c3", "\u03c2.1"])
+    expect(unique("\u1e9e", "\u00df")).toEqual(["\u1e9e", "\u00df.1"])
+    expect(unique("\u0390", "\u1fd3")).toEqual(["\u0390", "\u1fd3.1"])
+    expect(unique("\u1f80", "\u1f88")).toEqual(["\u1f80", "\u1f88.1"])
+    expect(unique("\ud55c", "\u1112\u1161\u11ab")).toEqual(["\ud55c", "\u1112\u1161\u11ab.1"])
   })
 
   it("is unique and keeps directories, for any paths", () => {
@@ -187,4 +205,93 @@ describe("FilePath.unique", () => {
       }),
     )
   })
+})
+
+describe("any list of paths", () => {
+  const part = fc.oneof(
+    fc.constantFrom(
+      ...[
+        "a",
+        "A",
+        "b",
+        "a.1",
+        "b.1.txt",
+        "B.txt",
+        "b.txt",
+        "é",
+        "e\u0301",
+        "É",
+        "k",
+        "\u212a",
+        "ß",
+        "SS",
+        "Σ",
+        "ς",
+      ],
+      ...[
+        "..",
+        ".",
+        "/",
+        "\\",
+        "a/..",
+        "C:",
+        "con",
+        "NUL.txt",
+        "a.",
+        "a ",
+        "...",
+        ".shoal",
+        "\u202ea",
+        "a\u200b",
+        "\0a",
+      ],
+      ...[
+        "x".repeat(240),
+        `${"x".repeat(250)}.txt`,
+        `${"x".repeat(238)}é.txt`,
+        `${"y".repeat(120)}.${"z".repeat(130)}`,
+      ],
+    ).map(utf8),
+    fc.string({ unit: "binary", maxLength: 6 }).map(utf8),
+    fc.uint8Array({ maxLength: 6 }),
+  )
+  const paths = fc.array(fc.array(part, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 16 })
+  /** As the reader of a torrent makes them: a component of which nothing is left is `_`. */
+  const outcome = (raw: ReadonlyArray<ReadonlyArray<Uint8Array>>, names: FilePath.Names) =>
+    FilePath.unique(raw.map((path) => path.map((bytes) => FilePath.component(bytes, names) || "_")))
+  it.each(["posix", "portable"] as const)(
+    "becomes paths of its own, below the root, for good: %s",
+    (names) => {
+      fc.assert(
+        fc.property(paths, (raw) => {
+          const result = outcome(raw, names)
+          if (!result.ok) throw new Error(result.error)
+          expect(result.value).toHaveLength(raw.length)
+          for (const path of result.value) {
+            expect(path.startsWith("/")).toBe(false)
+            expect(FilePath.isSafe(path, names)).toBe(true)
+            expect(posix.resolve("/downloads", path).startsWith("/downloads/")).toBe(true)
+            if (names === "portable") {
+              expect(win32.resolve("D:\\downloads", path).startsWith("D:\\downloads\\")).toBe(true)
+            }
+            for (const component of path.split("/")) {
+              expect(component).not.toMatch(
+                /[\p{Cc}\u2028\u2029\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u,
+              )
+              expect(component).not.toMatch(/\p{Cs}/u)
+              expect(utf8(component).length).toBeLessThanOrEqual(255)
+            }
+          }
+          // Unique without regard to case and composition, and no file where a directory has to be.
+          const seen = result.value.map((path) => path.normalize("NFD").toUpperCase().toLowerCase())
+          expect(new Set(seen).size).toBe(seen.length)
+          for (const path of seen) expect(seen.some((other) => other.startsWith(`${path}/`))).toBe(false)
+          // Once more changes nothing.
+          const again = outcome(result.value.map((path) => path.split("/").map(utf8)), names)
+          expect(again).toEqual(result)
+        }),
+        { numRuns: 1_000 },
+      )
+    },
+  )
 })

@@ -3,7 +3,6 @@ import * as fc from "effect/FastCheck"
 import * as InfoHash from "../../../core/metainfo/InfoHash.ts"
 import { MAX_MAGNET_LENGTH } from "../../../core/metainfo/Limits.ts"
 import * as Magnet from "../../../core/metainfo/Magnet.ts"
-import * as Corpora from "../../support/Corpora.ts"
 
 const HASH = "cd".repeat(20)
 const BASE = `magnet:?xt=urn:btih:${HASH}`
@@ -200,39 +199,5 @@ describe("Magnet.format", () => {
     const { peers } = must(`${BASE}&x.pe=a%26dn%3Db:1`)
     expect(peers).toEqual([{ host: "a&dn=b", port: 1 }])
     expect(must(Magnet.format({ ...must(BASE), peers })).peers).toEqual(peers)
-  })
-})
-
-Corpora.describeWithCorpora("45 recorded magnet links", () => {
-  const rows = Corpora.isThere ? Corpora.table("magnet_cases.tsv") : []
-
-  it("are all there", () => expect(rows).toHaveLength(45))
-
-  it.each(rows.map((row) => [row["uri"]!, row["libtorrent_2.0.8"]!] as const))("%.90s", (uri, verdict) => {
-    // Its answer to a hash of 40 z's, alone of its kind, is a bug that its authors have mended since.
-    const expected = /:z{40}$|:1220z{64}$/.test(uri) ? "reject" : verdict
-    const parsed = Magnet.parse(uri)
-    if (!parsed.ok) return expect(expected).toMatch(/^reject/)
-    const field = (name: string) => new RegExp(`${name}=(\\S+)`).exec(expected)?.[1]
-    expect(expected).toMatch(/^ok/)
-    expect(parsed.value.infoHash ?? "-").toBe(field("v1"))
-    expect(parsed.value.infoHashV2 ?? "-").toBe(field("v2"))
-    expect(parsed.value.name ?? "").toBe(JSON.parse(`"${/name='(.*?)'/.exec(expected)![1]}"`))
-    // The row of 2,000 trackers is abbreviated in the table.
-    if (!uri.includes("...")) {
-      expect(`${parsed.value.trackers.length}`).toBe(field("trackers")!.replace(/\[.*/, ""))
-    }
-    if (!uri.includes("ws=file:")) {
-      expect(parsed.value.webSeeds).toEqual(
-        [...expected.matchAll(/ws=\['(.*?)'\]/g)].map((match) => match[1]),
-      )
-    }
-    expect(parsed.value.peers.map((peer) => `('${peer.host}', ${peer.port})`).join(", "))
-      .toBe(/peers=\[(.*?)\] dht/.exec(expected)![1])
-    const priorities = /so=\[(.*)\]/.exec(expected)![1]!
-    const selected = priorities === ""
-      ? undefined
-      : priorities.split(", ").flatMap((p, i) => p === "4" ? [i] : [])
-    expect(parsed.value.select).toEqual(selected)
   })
 })

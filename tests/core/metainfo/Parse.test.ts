@@ -237,16 +237,6 @@ describe("Parse.parse", () => {
       "UnsupportedVersion",
     ],
     ["a version that is a text", single({ "meta version": "2" }), "UnsupportedVersion"],
-    [
-      "version 2 alone",
-      single({ "meta version": 2, "file tree": {}, length: undefined, pieces: undefined }),
-      "UnsupportedV2Only",
-    ],
-    [
-      "a file tree alone",
-      single({ "file tree": {}, length: undefined, pieces: undefined }),
-      "UnsupportedV2Only",
-    ],
     ["no name", single({ name: undefined }), "MissingName"],
     ["a name that is a number", single({ name: 1348 }), "BadName"],
     ["no piece length", single({ "piece length": undefined }), "MissingPieceLength"],
@@ -311,7 +301,7 @@ describe("Parse.parse", () => {
   it("accepts what lies at the limits", () => {
     expect(reason(multi([file(new Array<string>(100).fill("a"))]))).toBe("ok")
     expect(reason(single({ "piece length": Limits.MAX_PIECE_BYTES }))).toBe("ok")
-    expect(reason(single({ "meta version": 2, "file tree": {} }))).toBe("ok")
+    expect(reason(single({ "meta version": 1, "file tree": "none" }))).toBe("ok")
     expect(reason(single(), { maxBytes: single().length })).toBe("ok")
     expect(reason(single(), { maxBytes: single().length - 1 })).toBe("TooLarge")
     expect(reason(single({ length: 32_768, pieces: new Uint8Array(40) }), { maxPieces: 1 })).toBe(

@@ -1,14 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
-import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
 import * as Address from "../../../core/base/Address.ts"
 import * as Bytes from "../../../core/base/Bytes.ts"
 import * as Encode from "../../../core/bencode/Encode.ts"
 import * as Announce from "../../../core/tracker/Announce.ts"
 import * as Http from "../../../core/tracker/Http.ts"
-import * as Corpora from "../../support/Corpora.ts"
-import * as TempDir from "../../support/TempDir.ts"
 
 const request: Announce.AnnounceRequest = {
   infoHash: Bytes.fromHex("123456789abcdef123456789abcdef123456789a")!,
@@ -300,29 +296,6 @@ const checkSane = (bytes: Bytes.Bytes): "response" | Announce.FailureReason => {
   for (const peer of peers) expect(Address.parse(Address.format(peer))).toEqual(peer)
   return "response"
 }
-
-it("takes a fuzzer's collection of replies without a throw", (context) => {
-  if (!Corpora.isThere) return context.skip("no fuzzer's replies here: set SHOAL_CORPORA")
-  const archive = Corpora.path("libtorrent", "fuzz-seeds.tar.gz")
-  using temp = TempDir.make("seeds")
-  execFileSync("tar", ["-xzf", archive, "-C", temp.path, "./http_tracker"])
-  const names = readdirSync(`${temp.path}/http_tracker`)
-  const outcomes = new Map<string, number>()
-  for (const name of names) {
-    const bytes = new Uint8Array(readFileSync(`${temp.path}/http_tracker/${name}`))
-    checkSane(bytes)
-    for (const end of [1, 50, bytes.length - 1]) checkSane(bytes.subarray(0, end))
-    // They were written as if they were text: read as text they are the replies that were meant. A quarter are
-    // refusals, which says nothing of their other members.
-    const meant = Bytes.toUtf8(bytes)
-    for (const reply of [meant, meant.replace("failure reason", "failure season")]) {
-      const outcome = checkSane(Bytes.latin1(reply))
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-    }
-  }
-  expect(names.length).toBe(1_000)
-  expect(Object.fromEntries(outcomes)).toEqual({ response: 1_736, Refused: 264 })
-})
 
 it.prop("takes any change of a real reply without a throw", [
   fc.array(fc.record({ at: fc.nat(200), byte: fc.integer({ min: 0, max: 255 }) }), { maxLength: 5 }),

@@ -4,7 +4,6 @@ import * as Bytes from "../../../core/base/Bytes.ts"
 import type { Result } from "../../../core/base/Result.ts"
 import * as Announce from "../../../core/tracker/Announce.ts"
 import * as Udp from "../../../core/tracker/Udp.ts"
-import * as Corpora from "../../support/Corpora.ts"
 
 const hex = (text: string): Bytes.Bytes => Bytes.fromHex(text.replace(/\s+/g, ""))!
 
@@ -272,41 +271,4 @@ it.prop("reads any bytes without a throw, and nothing that isn't there", [
   if (reply.ok && reply.value._tag === "Scraped") {
     expect(reply.value.entries.length).toBe(Math.floor((bytes.length - 8) / 12))
   }
-})
-
-Corpora.describeWithCorpora("a real reply", () => {
-  const packet = () =>
-    Corpora.read("rqbit", "crates", "tracker_comms", "resources", "test", "udp-tracker-announce-response.bin")
-
-  it("is read whole", () => {
-    const reply = Udp.decodeReply(packet())
-    expect(reply).toMatchObject({
-      ok: true,
-      value: {
-        _tag: "Announced",
-        transactionId: 0xe594dd14,
-        intervalSeconds: 1_652,
-        leechers: 257,
-        seeders: 3_341,
-      },
-    })
-    if (!reply.ok || reply.value._tag !== "Announced") return expect.unreachable()
-    const peers = Announce.compactPeers(reply.value.peers, 4)
-    expect(peers.length).toBe(200)
-    expect(peers[0]).toEqual({ host: "46.0.63.105", port: 6_881 })
-    expect(Bytes.toHex(Udp.encodeAnnounced(reply.value.transactionId, reply.value))).toBe(
-      Bytes.toHex(packet()),
-    )
-  })
-
-  it("loses only its last peers where it is cut off", () => {
-    for (let length = 0; length < packet().length; length++) {
-      const reply = Udp.decodeReply(packet().subarray(0, length))
-      if (length < 8) expect(reply).toEqual({ ok: false, error: "TooShort" })
-      else if (length < 20) expect(reply).toMatchObject({ ok: true, value: { _tag: "CutOff" } })
-      else if (reply.ok && reply.value._tag === "Announced") {
-        expect(Announce.compactPeers(reply.value.peers, 4).length).toBe(Math.floor((length - 20) / 6))
-      } else expect.unreachable()
-    }
-  })
 })
