@@ -18,10 +18,6 @@ export interface View {
 }
 
 const BAR = 20
-const GREEN = "\x1b[32m"
-const CYAN = "\x1b[36m"
-const DIM = "\x1b[2m"
-const RESET = "\x1b[0m"
 
 export const nameOf = (index: number): string => index === 0 ? "seeder" : `peer ${index}`
 
@@ -50,15 +46,15 @@ const facts = (view: View, { index, snapshot }: MemberView): string => {
 /** A bar for each member; piped, a line for each. */
 export const draw = (view: View): Progress => ({
   block: (columns, isColoured) => {
-    const paint = (colour: string, text: string) => isColoured ? `${colour}${text}${RESET}` : text
+    const paint = Text.painter(isColoured)
     return view.members.map((member) => {
       const share = shareOf(member)
       const name = nameOf(member.index).padEnd(8)
       const label = Bar.percent(share).padStart(6)
       const barColumns = Math.max(0, Math.min(BAR, columns - 60))
       const used = name.length + barColumns + 1 + label.length
-      return name + paint(share === 1 ? GREEN : CYAN, Bar.bar(share, barColumns)) + ` ${label}` +
-        paint(DIM, Text.fit(`  ${facts(view, member)}`, columns - used))
+      return name + paint(share === 1 ? "green" : "cyan", Bar.bar(share, barColumns)) + ` ${label}` +
+        paint("dim", Text.fit(`  ${facts(view, member)}`, columns - used))
     })
   },
   lines: () =>

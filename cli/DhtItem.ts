@@ -14,6 +14,7 @@ import type { Visit } from "./DhtRun.ts"
 import { figures, reached, summary } from "./DhtPeers.ts"
 import { Failure, UsageError } from "./Exit.ts"
 import { Output } from "./Output.ts"
+import * as ReadFile from "./ReadFile.ts"
 import * as Text from "./Text.ts"
 
 type Found = Extract<Event, { readonly _tag: "ItemFound" }>
@@ -88,7 +89,7 @@ const seedOf = (path: string) =>
       yield* fs.writeFileString(path, `${Bytes.toHex(seed)}\n`, { flag: "wx", mode: 0o600 })
       return seed
     }
-    const seed = Bytes.fromHex((yield* fs.readFileString(path)).trim())
+    const seed = Bytes.fromHex((yield* ReadFile.text(path, "a key file")).trim())
     return seed?.length === SEED_BYTES ? seed : yield* new Failure({
       reason: "key",
       message: `${Text.printable(path)} is no key: it must have 64 hexadecimal digits`,

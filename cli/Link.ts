@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Address from "../core/base/Address.ts"
 import * as Result from "../core/base/Result.ts"
 import * as Create from "../core/metainfo/Create.ts"
+import * as Limits from "../core/metainfo/Limits.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
 import * as Parse from "../core/metainfo/Parse.ts"
 import * as NewFile from "../shell/NewFile.ts"
@@ -16,6 +17,7 @@ import * as Events from "./Events.ts"
 import type * as Options from "./Options.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
+import * as ReadFile from "./ReadFile.ts"
 import type { Link } from "./Source.ts"
 import * as Text from "./Text.ts"
 
@@ -122,8 +124,10 @@ export const write = (directory: string, metainfo: Metainfo) =>
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const file = path.join(directory, `${metainfo.name}.torrent`)
-    const existing = yield* Effect.orElseSucceed(fs.readFile(file), () => undefined)
-    const parsed = existing && Parse.parse(existing, { names: Process.names })
+    const existing = yield* Effect.option(ReadFile.bytes(file, Limits.MAX_BYTES, "a .torrent file"))
+    const parsed = existing._tag === "Some"
+      ? Parse.parse(existing.value, { names: Process.names })
+      : undefined
     if (parsed?.ok === true && parsed.value.infoHash === metainfo.infoHash) return file
     yield* Effect.ignore(fs.makeDirectory(directory, { recursive: true }))
     yield* NewFile.write(file, Create.wrap(metainfo.infoBytes, metainfo))

@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { Failure } from "./Exit.ts"
 import type { Common } from "./Options.ts"
+import * as Secrets from "./Secrets.ts"
 import * as Text from "./Text.ts"
 
 const LEVELS: Record<string, LogLevel.LogLevel> = {
@@ -50,10 +51,11 @@ export const pretty: Logger.Logger<unknown, string> = Logger.make(
 )
 
 const formatOf = (options: Pick<Common, "logFormat">): Logger.Logger<unknown, string> =>
+  // Escapes instead of replacements, for what programs read: neither format escapes more than JSON has to.
   options.logFormat === "json"
-    ? Logger.jsonLogger
+    ? Logger.map(Logger.jsonLogger, Text.escapeUnprintable)
     : options.logFormat === "logfmt"
-    ? Logger.logfmtLogger
+    ? Logger.map(Logger.logfmtLogger, Text.escapeUnprintable)
     : pretty
 
 /** `shoal-20250102T030405678Z-PID.log`: sorts by time, and two runs never share one. */
@@ -67,7 +69,7 @@ export const layer = (
   write: (line: string) => void,
 ): Layer.Layer<never, Failure, FileSystem.FileSystem | Path.Path> => {
   const level = Logger.minimumLogLevel(levelOf(options))
-  const format = formatOf(options)
+  const format = Logger.map(formatOf(options), Secrets.hide)
   const { logDir } = options
   if (logDir === undefined) {
     return Layer.merge(level, Logger.replace(Logger.defaultLogger, Logger.map(format, write)))
@@ -76,7 +78,11 @@ export const layer = (
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     yield* fs.makeDirectory(logDir, { recursive: true })
-    return yield* PlatformLogger.toFile(format, path.join(logDir, fileName(new Date(), pid)), { flag: "ax" })
+    return yield* PlatformLogger.toFile(format, path.join(logDir, fileName(new Date(), pid)), {
+      flag: "ax",
+      // Who downloads what is nobody else's affair.
+      mode: 0o600,
+    })
   }).pipe(
     Effect.mapError((error: PlatformError) =>
       new Failure({

@@ -1,6 +1,7 @@
 /**
  * Where a command's words go: the result to stdout, progress and remarks to stderr. With `--json` stdout carries JSON
- * lines instead and stderr only failures.
+ * lines instead and stderr only failures. All that is printed passes through here, and a line stays one line in which
+ * nothing moves the cursor, whoever wrote what is in it: a name, a tracker's message, a peer.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -23,16 +24,16 @@ export class Output extends Context.Tag("shoal/cli/Output")<Output, {
   readonly isJson: boolean
   /** How often {@link progress} is worth calling, in milliseconds; `Infinity` where nobody looks. */
   readonly progressIntervalMs: number
-  /** Prints a line of the result; nothing with `--json`. */
-  readonly result: (line: string) => Effect.Effect<void>
+  /** Prints a line of the result, or several; nothing with `--json`. */
+  readonly result: (lines: string | ReadonlyArray<string>) => Effect.Effect<void>
   /** Prints one JSON line with `event` and `time` before the fields; nothing without `--json`. */
   readonly event: (event: string, fields: Fields) => Effect.Effect<void>
   /** Prints one JSON object as it is; nothing without `--json`. */
   readonly object: (fields: Fields) => Effect.Effect<void>
   /** A remark for people on stderr; nothing with `--json`, where an event says it. */
   readonly note: (line: string) => Effect.Effect<void>
-  /** A line on stderr in any mode: failures, and the word after Ctrl-C. */
-  readonly alert: (line: string) => Effect.Effect<void>
+  /** A line on stderr in any mode, or several: failures, the log, and the word after Ctrl-C. */
+  readonly alert: (lines: string | ReadonlyArray<string>) => Effect.Effect<void>
   /** Draws the progress anew, on stderr; nothing with `--quiet` or `--json`. */
   readonly progress: (progress: Progress) => Effect.Effect<void>
   /** Takes the live block away. */
@@ -58,6 +59,9 @@ const eraseUp = (lines: number): string => `\x1b[${lines}F\x1b[J`
 /** JSON in which nothing can move a terminal's cursor either: what JSON leaves as it is, is escaped. */
 const toLine = (fields: Fields): string => Text.escapeUnprintable(JSON.stringify(fields))
 
+const printableLines = (lines: string | ReadonlyArray<string>): string =>
+  typeof lines === "string" ? Text.printable(lines) : lines.map(Text.printable).join("\n")
+
 /** The output over two streams. */
 export const make = (options: Options): Context.Tag.Service<Output> => {
   const { stdout, stderr, isJson, isQuiet } = options
@@ -79,7 +83,7 @@ export const make = (options: Options): Context.Tag.Service<Output> => {
   return {
     isJson,
     progressIntervalMs: isJson ? JSON_MS : isQuiet ? Infinity : isLive ? LIVE_MS : PLAIN_MS,
-    result: (line) => isJson ? Effect.void : print(stdout, line),
+    result: (lines) => isJson ? Effect.void : print(stdout, printableLines(lines)),
     event: (event, fields) =>
       isJson
         ? Effect.flatMap(
@@ -88,13 +92,13 @@ export const make = (options: Options): Context.Tag.Service<Output> => {
         )
         : Effect.void,
     object: (fields) => isJson ? print(stdout, toLine(fields)) : Effect.void,
-    note: (line) => isJson ? Effect.void : print(stderr, line),
-    alert: (line) => print(stderr, line),
+    note: (line) => isJson ? Effect.void : print(stderr, printableLines(line)),
+    alert: (lines) => print(stderr, printableLines(lines)),
     progress: ({ block, lines }) =>
       isJson || isQuiet ? Effect.void : Effect.sync(() => {
-        if (!isLive) return lines().forEach((line) => stderr.write(`${line}\n`))
+        if (!isLive) return lines().forEach((line) => stderr.write(`${Text.printable(line)}\n`))
         // One column stays free: a terminal that wraps at the last one would count lines otherwise.
-        const drawing = block(stderr.columns() - 1, isColoured)
+        const drawing = block(stderr.columns() - 1, isColoured).map(Text.printablePainted)
         // Erasing and drawing in one write does not flicker.
         stderr.write((drawn > 0 ? eraseUp(drawn) : "") + drawing.map((line) => `${line}\n`).join(""))
         drawn = drawing.length

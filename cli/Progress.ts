@@ -19,11 +19,6 @@ export interface Row {
 const ROWS = 8
 const BAR = 24
 
-const CYAN = "\x1b[36m"
-const GREEN = "\x1b[32m"
-const DIM = "\x1b[2m"
-const RESET = "\x1b[0m"
-
 /** Milliseconds until `leftBytes` are there at this rate; `Infinity` while nothing comes. */
 export const etaMs = (leftBytes: number, rateBytesPerSec: number): number =>
   leftBytes <= 0 ? 0 : rateBytesPerSec > 0 ? leftBytes / rateBytesPerSec * 1_000 : Infinity
@@ -100,22 +95,22 @@ export const block = (
   columns: number,
   isColoured: boolean,
 ): ReadonlyArray<string> => {
-  const paint = (colour: string, text: string) => isColoured ? `${colour}${text}${RESET}` : text
+  const paint = Text.painter(isColoured)
   // Unfinished ones first: what is done needs no watching.
   const shown = [...rows].sort((a, b) => Number(isDone(a)) - Number(isDone(b))).slice(0, ROWS)
   const lines = shown.flatMap((row) => {
     const name = Text.fit(Text.printable(row.name), columns)
     // A bar that is always full says nothing, and there is more to say.
-    if (row.seedingMs !== undefined) return [name, paint(DIM, Text.fit(`  ${facts(row)}`, columns))]
+    if (row.seedingMs !== undefined) return [name, paint("dim", Text.fit(`  ${facts(row)}`, columns))]
     const fraction = progressOf(row)
     const label = percent(fraction).padStart(6)
     const barColumns = Math.max(0, Math.min(BAR, columns - label.length - 30))
-    const colour = isDone(row) ? GREEN : CYAN
+    const colour = isDone(row) ? "green" : "cyan"
     const used = (barColumns === 0 ? 0 : barColumns + 1) + label.length
     return [
       name,
       (barColumns === 0 ? "" : `${paint(colour, bar(fraction, barColumns))} `) + label +
-      paint(DIM, Text.fit(`  ${facts(row)}`, columns - used)),
+      paint("dim", Text.fit(`  ${facts(row)}`, columns - used)),
     ]
   })
   const hidden = rows.length - shown.length
@@ -137,7 +132,7 @@ export const drawCheck = (name: string, done: number, total: number): Progress =
   return {
     block: (columns, isColoured) => {
       const barColumns = Math.max(0, Math.min(BAR, columns - 8))
-      const painted = isColoured ? `${CYAN}${bar(fraction, barColumns)}${RESET}` : bar(fraction, barColumns)
+      const painted = Text.painter(isColoured)("cyan", bar(fraction, barColumns))
       return [Text.fit(text, columns), `${painted}${percent(fraction).padStart(7)}`]
     },
     lines: () => [`${percent(fraction)} ${text}: ${Text.bytes(done)} of ${Text.bytes(total)}`],

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Address from "../core/base/Address.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
+import * as Limits from "../core/metainfo/Limits.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
 import * as Parse from "../core/metainfo/Parse.ts"
 import * as Bitfield from "../core/torrent/Bitfield.ts"
@@ -23,6 +24,7 @@ import * as Events from "./Events.ts"
 import * as Options from "./Options.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
+import * as ReadFile from "./ReadFile.ts"
 import * as Seed from "./Seed.ts"
 import * as Text from "./Text.ts"
 import * as Value from "./Value.ts"
@@ -92,7 +94,7 @@ const trackerHere = (bind: string | undefined) =>
 
 /** The torrent that is in this file already; `undefined` where there is no file, or another one. */
 const existing = (file: string) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFile(file)).pipe(
+  ReadFile.bytes(file, Limits.MAX_BYTES, "a .torrent file").pipe(
     Effect.map((bytes) => Parse.parse(bytes, { names: Process.names })),
     Effect.map((parsed) => parsed.ok ? parsed.value.infoHash : undefined),
     Effect.orElseSucceed(() => undefined),

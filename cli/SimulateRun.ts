@@ -1,5 +1,5 @@
 /** From options to a scenario, from a scenario to a run that can be watched and stopped, and what is told of it. */
-import * as FileSystem from "@effect/platform/FileSystem"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Scenario } from "../core/sim/Scenario.ts"
@@ -10,6 +10,7 @@ import * as Drawn from "../core/sim/scenario/Random.ts"
 import * as Compare from "./Compare.ts"
 import { Failure, UsageError } from "./Exit.ts"
 import { Output } from "./Output.ts"
+import * as ReadFile from "./ReadFile.ts"
 import * as Simulate from "./Simulate.ts"
 import * as File from "./SimulateFile.ts"
 import * as Play from "./SimulatePlay.ts"
@@ -20,11 +21,7 @@ const usage = (message: string) => new UsageError({ message, command: Simulate.s
 
 const readFile = (path: string) =>
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const text = yield* Effect.mapError(fs.readFileString(path), (cause) =>
-      cause._tag === "SystemError" && cause.reason === "NotFound"
-        ? new Failure({ reason: "not-found", message: `there is no file ${path}`, cause })
-        : new Failure({ reason: "unreadable", message: `the scenario ${path} cannot be read`, cause }))
+    const text = yield* ReadFile.text(path, "a scenario")
     const given = File.parse(text, path.endsWith(".json") ? "json" : "toml")
     if (!given.ok) {
       return yield* usage(`scenario ${path}: ${given.error}`)
@@ -83,7 +80,7 @@ export const run = (options: Simulate.SimulateOptions, path: string | undefined)
     const scenario = yield* scenarioOf(options, path)
     if (options.printScenario) {
       yield* output.object(File.encode(scenario))
-      return yield* output.result(File.print(scenario).trimEnd())
+      return yield* output.result(File.print(scenario).trimEnd().split("\n"))
     }
     if (options.compare !== undefined) {
       if (options.report !== undefined) return yield* usage("--compare plays many runs, and has no --report")

@@ -20,10 +20,6 @@ const BAR = 24
 /** What came last says most; more of it is in the events of `--json`. */
 const VIOLATIONS_SHOWN = 10
 
-const CYAN = "\x1b[36m"
-const DIM = "\x1b[2m"
-const RESET = "\x1b[0m"
-
 const perSecond = (count: number, ms: number): number => ms > 0 ? Math.round(count / ms * 1_000) : 0
 const seconds = (ms: number): number => Math.round(ms) / 1_000
 const grouped = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",")
@@ -40,10 +36,10 @@ const facts = (moment: Moment): string =>
 /** A bar of those that are complete on a terminal, else a line. */
 export const progress = (moment: Moment): Progress => ({
   block: (columns, isColoured) => {
-    const paint = (colour: string, text: string) => isColoured ? `${colour}${text}${RESET}` : text
+    const paint = Text.painter(isColoured)
     const barColumns = Math.max(0, Math.min(BAR, columns - 60))
     const bar = Bar.bar(Bar.share(moment.completed, moment.peers), barColumns)
-    return [paint(CYAN, bar) + paint(DIM, Text.fit(` ${facts(moment)}`, columns - barColumns))]
+    return [paint("cyan", bar) + paint("dim", Text.fit(` ${facts(moment)}`, columns - barColumns))]
   },
   lines: () => [facts(moment)],
 })

@@ -1,8 +1,9 @@
 /** Text for people: what came from outside made safe to print, and numbers with their units. */
 
-/** C0 and C1 controls, DEL, line and paragraph separators, and the marks that reorder what a terminal shows. */
-// deno-lint-ignore no-control-regex -- control characters are what this is about
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
+/** C0 and C1 controls, DEL, line and paragraph separators, and the marks that hide or reorder what a terminal shows. */
+const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
 
 /**
  * `text` without anything that could move the cursor, change colours, or reorder a line: each such character becomes
@@ -11,8 +12,22 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\
 export const printable = (text: string): string =>
   text.replace(UNPRINTABLE, "\ufffd").replace(/\p{Cs}/gu, "\ufffd")
 
-/** {@link printable} for text of several lines. */
-export const printableLines = (text: string): string => text.split(/\r?\n/).map(printable).join("\n")
+/** {@link printable} for text of several lines that may keep its line breaks. */
+export const printableLines = (text: string): ReadonlyArray<string> => text.split(/\r?\n/).map(printable)
+
+const PAINTS = { cyan: 36, green: 32, dim: 2 } as const
+
+/** Paints text, on a terminal that has colours. */
+export const painter = (isColoured: boolean) => (paint: keyof typeof PAINTS, text: string): string =>
+  isColoured ? `\x1b[${PAINTS[paint]}m${text}\x1b[0m` : text
+
+// deno-lint-ignore no-control-regex -- the paint is made of control characters
+const PAINTED = /(\u001b\[(?:36|32|2|0)m)/
+
+/** {@link printable} for a line that was painted in parts: only the sequences of {@link painter} are left. */
+export const printablePainted = (line: string): string =>
+  // Split by a group, so that every other part is paint.
+  line.split(PAINTED).map((part, i) => i % 2 === 0 ? printable(part) : part).join("")
 
 /** The same characters as `\\uXXXX`, for text that is read as JSON again: nothing is lost. */
 export const escapeUnprintable = (json: string): string =>

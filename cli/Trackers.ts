@@ -88,8 +88,7 @@ export const askAll = <A, R>(
         const isOk = result._tag === "Right"
         const { fields, lines } = isOk ? tell(result.right) : failed(result.left.failure, none)
         // One write, for other trackers may answer in between.
-        const text = lines.map(Text.printable).join("\n  ")
-        yield* output.result(`${Text.printable(Url.redact(url))}: ${text}`)
+        yield* output.result(lines.map((line, i) => i === 0 ? `${Url.redact(url)}: ${line}` : `  ${line}`))
         if (!isOk) yield* Effect.logDebug(result.left)
         return { isOk, url, fields, failure: isOk ? undefined : result.left }
       }), { concurrency: CONCURRENCY })

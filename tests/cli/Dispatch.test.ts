@@ -168,7 +168,7 @@ describe("a value is taken from the flag, else the environment, else the file, e
       expect(await plan(["download", "x", "--config", config]))
         .toMatchObject({ usage: `config file ${config}: unknown option 'prot'; did you mean 'port'?` })
       expect(await plan(["download", "x", "--config", "/nowhere"]))
-        .toMatchObject({ usage: "the config file /nowhere cannot be read" })
+        .toMatchObject({ usage: "config file: there is no file /nowhere" })
     }))
 })
 

@@ -43,6 +43,7 @@ describe("shoal inspect", () => {
     expect(JSON.parse(JSON.stringify(Inspect.toJson(padded)))).toEqual({
       name: "al\x1b[31mbum",
       infoHash: "ab".repeat(20),
+      versions: [1],
       totalLength: 32_769,
       pieceLength: 16_384,
       pieceCount: 3,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import * as Output from "../../cli/Output.ts"
 import * as Simulate from "../../cli/Simulate.ts"
 import * as SimulatePlay from "../../cli/SimulatePlay.ts"
@@ -15,7 +16,11 @@ import { jsonLines, memorySink } from "./support.ts"
 
 const files = (texts: Readonly<Record<string, string>>) =>
   FileSystem.layerNoop({
-    readFileString: (path) => texts[path] === undefined ? Effect.die(path) : Effect.succeed(texts[path]),
+    stat: (path) =>
+      texts[path] === undefined
+        ? Effect.die(path)
+        : Effect.succeed({ type: "File", size: FileSystem.Size(texts[path].length) } as FileSystem.File.Info),
+    stream: (path) => Stream.succeed(new TextEncoder().encode(texts[path])),
   })
 
 const scenarioOf = (options: Partial<Simulate.SimulateOptions>, file?: string) =>

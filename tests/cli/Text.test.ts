@@ -29,6 +29,15 @@ describe("printable", () => {
   })
 })
 
+describe("painted text", () => {
+  it("has colours where there are some, and keeps its own alone", () => {
+    expect(Text.painter(true)("green", "done")).toBe("\x1b[32mdone\x1b[0m")
+    expect(Text.painter(false)("green", "done")).toBe("done")
+    const line = `\x1b[31mevil\n${Text.painter(true)("dim", "12%\x1b[2J")}`
+    expect(Text.printablePainted(line)).toBe("\ufffd[31mevil\ufffd\x1b[2m12%\ufffd[2J\x1b[0m")
+  })
+})
+
 describe("amounts", () => {
   it.each([
     [0, "0 B"],

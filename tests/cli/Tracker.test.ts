@@ -80,6 +80,7 @@ describe("shoal tracker", () => {
         redisUrl: undefined,
         stateFile: undefined,
         workers: 1,
+        hasPublicStats: false,
       }])
     }))
 
@@ -108,6 +109,7 @@ describe("shoal tracker", () => {
         "keys": "k.txt",
         "state": "s.bin",
         "workers": "4",
+        "public-stats": "true",
       })
       expect(seen).toEqual([{
         host: "::1",
@@ -118,6 +120,7 @@ describe("shoal tracker", () => {
         redisUrl: undefined,
         stateFile: "s.bin",
         workers: 4,
+        hasPublicStats: true,
       }])
     }))
 
