@@ -20,10 +20,11 @@ import * as Text from "./Text.ts"
 /** The environment variable that tells a program in the background which status file is its own. */
 export const VARIABLE = "SHOAL_STATUS_FILE"
 
-const ownFile = Process.env[VARIABLE]
+/** Asked when it is needed: what needs no environment, such as `inspect`, is not to be kept from it by Deno. */
+const ownFile = (): string | undefined => Process.env[VARIABLE] || undefined
 
 /** This process was put in the background by another one. */
-export const isChild = ownFile !== undefined && ownFile !== ""
+export const isChild = (): boolean => ownFile() !== undefined
 
 /** What it printed when it was ready, for whoever started it to print again. */
 const Told = Schema.Union(
@@ -223,4 +224,7 @@ export const serve = <A, E, R>(run: Effect.Effect<A, E, R>) =>
     A,
     E | Failure,
     Exclude<R, Background> | Machine | FileSystem.FileSystem
-  > => isChild ? detached(ownFile!, run) : Effect.provideService(run, Background, foreground))
+  > => {
+    const file = ownFile()
+    return file === undefined ? Effect.provideService(run, Background, foreground) : detached(file, run)
+  })

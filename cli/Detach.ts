@@ -5,6 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Machine, type Started } from "../shell/Machine.ts"
 import * as Background from "./Background.ts"
+import * as Command from "./Command.ts"
+import * as Config from "./Config.ts"
 import { Failure } from "./Exit.ts"
 import { Output } from "./Output.ts"
 import * as Process from "./Process.ts"
@@ -61,32 +63,41 @@ const prune = (folder: string) =>
     yield* Effect.forEach(logs.slice(0, Math.max(0, logs.length - LOGS)), (log) => fs.remove(log))
   })
 
+/** The options that come from the environment, by name: on Deno that is not handed on as a whole. */
+const inherited = (spec: Command.Spec): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Command.flagsOf(spec).flatMap(({ name }) => {
+      const variable = Config.variable(name)
+      const value = Process.env[variable]
+      return value === undefined ? [] : [[variable, value]]
+    }),
+  )
+
 /** Starts this command line in the background. Interrupted while it waits, it ends what it has started. */
-export const launch: Effect.Effect<
-  void,
-  unknown,
-  Machine | Output | FileSystem.FileSystem | Path.Path
-> = Effect.gen(function* () {
-  const output = yield* Output
-  const machine = yield* Machine
-  const path = yield* Path.Path
-  const folder = yield* Background.runFolder
-  yield* Effect.ignore(prune(folder))
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[-:.]/g, "")
-  const file = path.join(folder, `${now}-${Process.pid}.json`)
-  const log = path.join(folder, `${now}-${Process.pid}.log`)
-  const started = yield* machine.start({
-    args: Process.args,
-    env: { [Background.VARIABLE]: file },
-    logFile: log,
+export const launch = (
+  spec: Command.Spec,
+): Effect.Effect<void, unknown, Machine | Output | FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    const machine = yield* Machine
+    const path = yield* Path.Path
+    const folder = yield* Background.runFolder
+    yield* Effect.ignore(prune(folder))
+    const now = new Date(yield* Clock.currentTimeMillis).toISOString().replace(/[-:.]/g, "")
+    const file = path.join(folder, `${now}-${Process.pid}.json`)
+    const log = path.join(folder, `${now}-${Process.pid}.log`)
+    const started = yield* machine.start({
+      args: Process.args,
+      env: { ...inherited(spec), [Background.VARIABLE]: file },
+      logFile: log,
+    })
+    const status = yield* Effect.onInterrupt(
+      waitUntilReady(file, log, started),
+      () => Effect.zipRight(Effect.ignore(machine.terminate(started.pid)), started.exited),
+    )
+    yield* Background.tell(output, status?.told ?? [])
+    yield* output.event("detached", { pid: started.pid, log })
+    yield* output.result(
+      `in the background: process ${started.pid}, log ${Text.printable(log)}; 'shoal stop' ends it`,
+    )
   })
-  const status = yield* Effect.onInterrupt(
-    waitUntilReady(file, log, started),
-    () => Effect.zipRight(Effect.ignore(machine.terminate(started.pid)), started.exited),
-  )
-  yield* Background.tell(output, status?.told ?? [])
-  yield* output.event("detached", { pid: started.pid, log })
-  yield* output.result(
-    `in the background: process ${started.pid}, log ${Text.printable(log)}; 'shoal stop' ends it`,
-  )
-})

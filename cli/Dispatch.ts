@@ -1,5 +1,5 @@
 /** From a command line to what is to be done: a text to print, or a command with its options decoded. */
-import * as FileSystem from "@effect/platform/FileSystem"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
 import type * as Terminal from "@effect/platform/Terminal"
@@ -12,6 +12,7 @@ import { UsageError } from "./Exit.ts"
 import * as Help from "./Help.ts"
 import * as Options from "./Options.ts"
 import type { Output } from "./Output.ts"
+import * as ReadFile from "./ReadFile.ts"
 
 /** What the runtime offers to every command. */
 export type Platform = FileSystem.FileSystem | Path.Path | Terminal.Terminal | HttpClient.HttpClient
@@ -128,10 +129,9 @@ const originsOf = (
     const path = argv.given.get("config")?.[0] ?? environment.value.get("config")?.[0]
     const origins = { argv: argv.given, environment: environment.value, file: new Map() }
     if (path === undefined) return origins
-    const fs = yield* FileSystem.FileSystem
     const toml = yield* Effect.mapError(
-      fs.readFileString(path),
-      () => usage(`the config file ${path} cannot be read`, spec.name),
+      ReadFile.text(path, "a config file"),
+      ({ message }) => usage(`config file: ${message}`, spec.name),
     )
     const known = new Map(entries.map(({ spec }) => [spec.name, Command.flagsOf(spec)]))
     const file = Config.fromFile(toml, spec.name, known)

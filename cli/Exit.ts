@@ -2,6 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Option from "effect/Option"
+import * as Permission from "./Permission.ts"
+import * as Secrets from "./Secrets.ts"
 import * as Text from "./Text.ts"
 
 export const OK = 0
@@ -39,8 +41,9 @@ export interface Verdict {
   readonly error: { readonly reason: string; readonly message: string } | undefined
 }
 
-/** One printable line, whatever came from outside. */
-const line = (text: string): string => Text.printable(text.replace(/\s*[\r\n]+\s*/g, " ").trim())
+/** One printable line without secrets, whatever came from outside. */
+const line = (text: string): string =>
+  Text.printable(Secrets.hide(text).replace(/\s*[\r\n]+\s*/g, " ").trim())
 
 /** What to tell about a run that did not succeed, and the code it ends with. */
 export const verdict = (cause: Cause.Cause<unknown>): Verdict => {
@@ -48,6 +51,15 @@ export const verdict = (cause: Cause.Cause<unknown>): Verdict => {
   if (failure instanceof UsageError) {
     const help = failure.command === undefined ? "shoal --help" : `shoal ${failure.command} --help`
     return { code: USAGE, lines: [`shoal: ${line(failure.message)}`, `try '${help}'`], error: undefined }
+  }
+  // Whatever it was for, and however that is told: one thing is to be done about it.
+  const denied = Permission.explain(Cause.squash(cause))
+  if (denied !== undefined) {
+    return {
+      code: FAILED,
+      lines: [`shoal: ${line(denied)}`],
+      error: { reason: "permission", message: line(denied) },
+    }
   }
   if (failure !== undefined) {
     const { reason, message } = describe(failure)

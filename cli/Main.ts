@@ -11,6 +11,7 @@ import project from "../package.json" with { type: "json" }
 import * as Announce from "./Announce.ts"
 import * as Background from "./Background.ts"
 import * as Batch from "./Batch.ts"
+import type * as Command from "./Command.ts"
 import * as Create from "./Create.ts"
 import * as Demo from "./Demo.ts"
 import * as Detach from "./Detach.ts"
@@ -23,6 +24,7 @@ import * as Log from "./Log.ts"
 import * as Output from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Scrape from "./Scrape.ts"
+import * as Secrets from "./Secrets.ts"
 import * as Seed from "./Seed.ts"
 import * as Share from "./Share.ts"
 import * as Simulate from "./Simulate.ts"
@@ -50,13 +52,13 @@ const session = (options: Parameters<typeof Batch.sessionOptions>[0]) =>
   )
 
 /** Runs a command that can go on in the background: there, if it is to and has not been put there yet. */
-const detachable = <A, E, R>(isDetached: boolean, run: Effect.Effect<A, E, R>) =>
+const detachable = <A, E, R>(spec: Command.Spec, isDetached: boolean, run: Effect.Effect<A, E, R>) =>
   Effect.provide(
     Effect.suspend((): Effect.Effect<
       void,
       unknown,
-      Exclude<R, Background.Background> | Effect.Effect.Context<typeof Detach.launch>
-    > => isDetached && !Background.isChild ? Detach.launch : Background.serve(run)),
+      Exclude<R, Background.Background> | Effect.Effect.Context<ReturnType<typeof Detach.launch>>
+    > => isDetached && !Background.isChild() ? Detach.launch(spec) : Background.serve(run)),
     machine,
   )
 
@@ -68,10 +70,11 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
   Dispatch.entry(
     Seed.spec,
     (options, torrents) =>
-      detachable(options.detach, Effect.provide(Seed.run(options, torrents), session(options))),
+      detachable(Seed.spec, options.detach, Effect.provide(Seed.run(options, torrents), session(options))),
   ),
   Dispatch.entry(Share.spec, (options, [path]) =>
     detachable(
+      Share.spec,
       options.detach,
       Effect.provide(
         Share.run(options, path!),
@@ -153,6 +156,8 @@ const outputOf = (isJson: boolean, isQuiet: boolean): typeof Output.Output.Servi
 
 /** What the ending depends on; replaced once, when the options are known. */
 let run = { output: outputOf(false, false), showsCauses: false, interrupted: "interrupted" }
+/** An error that nothing caught: then the run is over, however it ends. */
+let uncaught: EffectExit.Exit<void, unknown> | undefined
 /** The reader of stdout left, so there is nobody to go on for. */
 let isUnheard = false
 
@@ -162,7 +167,7 @@ const program = Effect.gen(function* () {
     env: Process.env,
     version: project.version,
   })
-  if (plan._tag === "Print") return yield* run.output.result(plan.text)
+  if (plan._tag === "Print") return yield* run.output.result(plan.text.split("\n"))
   const { spec, common, action } = plan
   run = {
     output: outputOf(common.json, common.quiet),
@@ -186,7 +191,9 @@ const conclude = (exit: EffectExit.Exit<void, unknown>): Effect.Effect<number> =
     if (error !== undefined) yield* output.event("error", error)
     for (const line of code === Exit.INTERRUPTED ? [interrupted] : lines) yield* output.alert(line)
     if (showsCauses && code === Exit.FAILED) {
-      yield* output.alert(Text.printableLines(Cause.pretty(exit.cause, { renderErrorCause: true })))
+      yield* output.alert(
+        Text.printableLines(Secrets.hide(Cause.pretty(exit.cause, { renderErrorCause: true }))),
+      )
     }
     return code
   })
@@ -194,7 +201,7 @@ const conclude = (exit: EffectExit.Exit<void, unknown>): Effect.Effect<number> =
 Process.stayAlive()
 // A failure is a value here, so that the runtime does not log it as unhandled besides the verdict.
 const fiber = Effect.runFork(Effect.exit(program))
-fiber.addObserver((exit) => Process.exit(Effect.runSync(conclude(EffectExit.flatten(exit)))))
+fiber.addObserver((exit) => Process.exit(Effect.runSync(conclude(uncaught ?? EffectExit.flatten(exit)))))
 
 Process.onInterrupt((count) => {
   if (count > 1) Process.exitNow(Exit.INTERRUPTED)
@@ -205,6 +212,14 @@ Process.onInterrupt((count) => {
     )
     Process.exitNow(Exit.INTERRUPTED)
   })
+})
+
+// Thrown by the runtime where no call of ours could catch it. What is there to tidy up is tidied up before the end.
+Process.onUncaught((error) => {
+  const failed = EffectExit.failCause(Cause.die(error))
+  uncaught = failed
+  fiber.unsafeInterruptAsFork(fiber.id())
+  Process.afterMs(GRACE_MS, () => Process.exit(Effect.runSync(conclude(failed))))
 })
 
 Process.onStdoutClosed(() => {

@@ -21,11 +21,13 @@ export const names: "portable" | "posix" = process.platform === "win32" ? "porta
 
 /** Where the system wants programs to keep what they need from one run to the next; `undefined` if it doesn't say. */
 export const stateFolder = (): string | undefined => {
-  const { XDG_STATE_HOME, LOCALAPPDATA, HOME } = env
-  // By the XDG specification a relative path counts as none.
-  if (XDG_STATE_HOME?.startsWith("/")) return `${XDG_STATE_HOME}/shoal`
-  if (process.platform === "win32" && LOCALAPPDATA) return `${LOCALAPPDATA}\\shoal`
-  return HOME ? `${HOME}/.local/state/shoal` : undefined
+  // One after the other, since Deno permits each by its name. By the XDG specification a relative path counts as none.
+  const state = env["XDG_STATE_HOME"]
+  if (state?.startsWith("/")) return `${state}/shoal`
+  const local = process.platform === "win32" ? env["LOCALAPPDATA"] : undefined
+  if (local) return `${local}\\shoal`
+  const home = env["HOME"]
+  return home ? `${home}/.local/state/shoal` : undefined
 }
 
 export const pid: number = process.pid
@@ -69,6 +71,18 @@ export const onInterrupt = (onInterrupt: (count: number) => void): void => {
   const listener = () => onInterrupt(++count)
   process.on("SIGINT", listener)
   process.on("SIGTERM", listener)
+}
+
+/** Calls `onError` with what was thrown, or rejected, where nothing caught it; once, since the process is to end then. */
+export const onUncaught = (onError: (error: unknown) => void): void => {
+  let isEnding = false
+  const listener = (error: unknown) => {
+    if (isEnding) return
+    isEnding = true
+    onError(error)
+  }
+  process.on("uncaughtException", listener)
+  process.on("unhandledRejection", listener)
 }
 
 /** Calls `onElapsed` once, unless the process ends before; it does not keep the process alive. */

@@ -5,12 +5,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Bytes from "../core/base/Bytes.ts"
+import * as InfoHash from "../core/metainfo/InfoHash.ts"
 import * as Limits from "../core/metainfo/Limits.ts"
 import * as Magnet from "../core/metainfo/Magnet.ts"
-import type { InfoHash, Metainfo } from "../core/metainfo/Metainfo.ts"
+import { type InfoHash as Hash, isV2Only, type Metainfo, type V2Only } from "../core/metainfo/Metainfo.ts"
 import * as Parse from "../core/metainfo/Parse.ts"
 import { Failure } from "./Exit.ts"
 import * as Process from "./Process.ts"
+import * as ReadFile from "./ReadFile.ts"
 import * as Text from "./Text.ts"
 
 export const TIMEOUT = Duration.seconds(30)
@@ -28,7 +30,8 @@ export const kindOf = (source: string): Kind =>
 
 /** A magnet link, or a bare info-hash: what the torrent says has to be fetched from peers. */
 export interface Link {
-  readonly infoHash: InfoHash
+  /** Of a link to version 2 alone, the beginning of that hash. */
+  readonly infoHash: Hash
   /** For people: what the link calls the torrent, else its info-hash. */
   readonly name: string
   readonly magnet: Magnet.Magnet
@@ -40,25 +43,37 @@ export type Loaded =
   | { readonly _tag: "Link"; readonly link: Link }
 
 /** Reads a magnet link or a bare info-hash. Fails with reason `invalid` or `unsupported`. */
-export const parseLink = (source: string): Effect.Effect<Link, Failure> => {
+export const parseLink = (source: string): Effect.Effect<Link, Failure> =>
+  Effect.flatMap(parseAnyLink(source), (link) =>
+    link.magnet.infoHash === undefined
+      ? new Failure({
+        reason: "unsupported",
+        message: `${shown(source)} names a torrent of version 2 alone (urn:btmh), which is not supported yet`,
+      })
+      : Effect.succeed(link))
+
+/** As {@link parseLink}, and of torrents of version 2 alone, too, which are only good to look at. */
+export const parseAnyLink = (source: string): Effect.Effect<Link, Failure> => {
   const text = source.trim()
   const parsed = Magnet.parse(/^magnet:/i.test(text) ? text : `magnet:?xt=urn:btih:${text}`)
-  const shown = Text.printable(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
   if (!parsed.ok) {
     return new Failure({
       reason: "invalid",
-      message: `${shown} is not a valid magnet link: ${parsed.error.message}`,
+      message: `${shown(source)} is not a valid magnet link: ${parsed.error.message}`,
       cause: parsed.error,
     })
   }
-  const { infoHash, name = infoHash } = parsed.value
-  if (infoHash === undefined || name === undefined) {
-    return new Failure({
-      reason: "unsupported",
-      message: `${shown} names a torrent of version 2 alone (urn:btmh), which is not supported yet`,
-    })
-  }
-  return Effect.succeed({ infoHash, name, magnet: parsed.value })
+  const magnet = parsed.value
+  const hash = InfoHash.parse(magnet.infoHash ?? magnet.infoHashV2?.slice(0, 40) ?? "")
+  return hash === undefined
+    ? new Failure({ reason: "invalid", message: `${shown(source)} has no info-hash` })
+    : Effect.succeed({ infoHash: hash, name: magnet.name ?? hash, magnet })
+}
+
+/** As much of a link as an error repeats. */
+const shown = (source: string): string => {
+  const text = source.trim()
+  return Text.printable(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
 }
 
 /** Characters of a link that are repeated in an error. */
@@ -75,7 +90,7 @@ export const resolve = (
 /** The info-hash of a SOURCE; of a link without asking anybody. Fails as {@link resolve} does. */
 export const infoHash = (
   source: string,
-): Effect.Effect<InfoHash, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
+): Effect.Effect<Hash, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
   Effect.map(
     resolve(source),
     (loaded) => loaded._tag === "Link" ? loaded.link.infoHash : loaded.metainfo.infoHash,
@@ -85,8 +100,22 @@ export const infoHash = (
 export const load = (
   source: string,
 ): Effect.Effect<Metainfo, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
+  Effect.flatMap(loadAny(source), (torrent) =>
+    isV2Only(torrent)
+      ? new Failure({
+        reason: "unsupported",
+        message: `${
+          Text.printable(source)
+        } is of version 2 alone (BEP 52): shoal can inspect such a torrent, but not yet download, seed or verify it`,
+      })
+      : Effect.succeed(torrent))
+
+/** As {@link load}, and of torrents of version 2 alone, too, which are only good to look at. */
+export const loadAny = (
+  source: string,
+): Effect.Effect<Metainfo | V2Only, Failure, FileSystem.FileSystem | HttpClient.HttpClient> =>
   Effect.flatMap(read(source), (bytes) => {
-    const parsed = Parse.parse(bytes, { names: Process.names })
+    const parsed = Parse.parseAny(bytes, { names: Process.names })
     return parsed.ok ? Effect.succeed(parsed.value) : new Failure({
       reason: "invalid",
       message: `${Text.printable(source)} is not a valid .torrent file: ${parsed.error.message}`,
@@ -99,7 +128,7 @@ const read = (
 ): Effect.Effect<Bytes.Bytes, Failure, FileSystem.FileSystem | HttpClient.HttpClient> => {
   switch (kindOf(source)) {
     case "file":
-      return readFile(source)
+      return ReadFile.bytes(source, Limits.MAX_BYTES, "a .torrent file")
     case "url":
       return readUrl(source)
     case "magnet":
@@ -110,44 +139,6 @@ const read = (
       })
   }
 }
-
-const readFile = (path: string): Effect.Effect<Bytes.Bytes, Failure, FileSystem.FileSystem> =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const shown = Text.printable(path)
-    const info = yield* fs.stat(path)
-    if (info.type === "Directory") {
-      return yield* new Failure({
-        reason: "unreadable",
-        message: `${shown} is a folder, not a .torrent file`,
-      })
-    }
-    if (info.size > Limits.MAX_BYTES) {
-      return yield* new Failure({ reason: "too-large", message: `${shown} is too large for a .torrent file` })
-    }
-    return yield* fs.readFile(path)
-  }).pipe(
-    Effect.catchTags({
-      SystemError: (error) =>
-        error.reason === "NotFound"
-          ? new Failure({
-            reason: "not-found",
-            message: `there is no file ${Text.printable(path)}`,
-            cause: error,
-          })
-          : new Failure({
-            reason: "unreadable",
-            message: `${Text.printable(path)} cannot be read: ${error.description ?? error.reason}`,
-            cause: error,
-          }),
-      BadArgument: (error) =>
-        new Failure({
-          reason: "unreadable",
-          message: `${Text.printable(path)} cannot be read`,
-          cause: error,
-        }),
-    }),
-  )
 
 const readUrl = (url: string): Effect.Effect<Bytes.Bytes, Failure, HttpClient.HttpClient> => {
   const shown = Text.printable(url)

@@ -61,6 +61,7 @@ export const spec = {
       undefined,
       "keep the swarms in Redis, where trackers can share them",
     ),
+    publicStats: Options.flag("public-stats", "show the figures to everyone, not to this machine alone"),
     workers: Options.value("workers", "N", Value.integer(1, 64), 1, "processes that serve; Node only"),
   },
   example: "shoal tracker --interval 15m --deny blocked.txt --state swarms.bin",
@@ -96,6 +97,7 @@ export const run = (options: TrackerOptions) =>
       redisUrl: options.redis,
       stateFile: options.state,
       workers: options.workers,
+      hasPublicStats: options.publicStats,
     }, (message) =>
       Effect.zipRight(
         output.event("warning", { message }),

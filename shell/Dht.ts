@@ -232,7 +232,7 @@ const store = (stateFile: string | undefined, id: Saved.Saved["id"], nodes: Save
     // An empty table would only take the place of one that may still be of use.
     if (stateFile === undefined || nodes.length === 0) return
     const fs = yield* FileSystem.FileSystem
-    yield* fs.makeDirectory(stateFile.replace(/[/\\][^/\\]*$/, ""), { recursive: true })
+    yield* fs.makeDirectory(stateFile.replace(/[/\\][^/\\]*$/, ""), { recursive: true, mode: 0o700 })
     yield* SavedFile.replace(stateFile, Saved.encode({ id, nodes }))
   }).pipe(
     Effect.catchAll(({ message }) => Effect.logWarning(`the DHT table could not be saved: ${message}`)),

@@ -1,4 +1,7 @@
-/** A small file that is kept from one run to the next, and only ever replaced as a whole. */
+/**
+ * A small file that is kept from one run to the next, and only ever replaced as a whole. It is for its owner's eyes: it may
+ * hold addresses of other people.
+ */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -23,7 +26,7 @@ export const replace = (
     const fs = yield* FileSystem.FileSystem
     const draft = `${path}.new`
     yield* Effect.scoped(Effect.gen(function* () {
-      const file = yield* fs.open(draft, { flag: "w" })
+      const file = yield* fs.open(draft, { flag: "w", mode: 0o600 })
       yield* file.writeAll(bytes)
       yield* file.sync
     })).pipe(

@@ -46,8 +46,21 @@ const EXPLANATIONS: { readonly [reason in StorageReason]: string } = {
 export const make = (reason: StorageReason, action: string, path: string, detail?: string): StorageError =>
   new StorageError({ reason, path, message: `cannot ${action} ${path}: ${detail ?? EXPLANATIONS[reason]}` })
 
+/** Which of Deno's flags what is done to a file takes. */
+const flagFor = (action: string): string =>
+  action === "read" || action === "look at" ? "--allow-read" : "--allow-read and --allow-write"
+
 /** An error for an errno code such as `ENOSPC`; a code without a reason of its own stands in the message. */
 export const fromCode = (code: string | undefined, action: string, path: string): StorageError => {
+  // The name of Deno's error, which has no code.
+  if (code === "NotCapable") {
+    return make(
+      "PermissionDenied",
+      action,
+      path,
+      `Deno does not permit it; run it again with ${flagFor(action)}`,
+    )
+  }
   const reason = REASONS.get(code ?? "")
   return reason === undefined
     ? make("Io", action, path, `${EXPLANATIONS.Io} (${code ?? "no error code"})`)

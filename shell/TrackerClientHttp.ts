@@ -258,6 +258,7 @@ type Explanation = readonly [pattern: RegExp, reason: Announce.FailureReason, me
 
 /** Node's error codes and Deno's words for the same. */
 const EXPLANATIONS: ReadonlyArray<Explanation> = [
+  [/NotCapable|run again with the --allow-net/, "Unreachable", "Deno does not permit it: add --allow-net"],
   [/ECONNREFUSED|connection refused/i, "Unreachable", "connection refused: nothing listens there"],
   [/ENOTFOUND|EAI_|dns error|failed to lookup/i, "Unreachable", "its name does not resolve to an address"],
   [/CERT|SSL|TLS|InvalidContentType/i, "Unreachable", "no TLS: certificate expired, or not for this host?"],

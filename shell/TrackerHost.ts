@@ -19,6 +19,8 @@ export interface HostOptions {
   readonly stateFile: string | undefined
   /** Processes that serve, 1 or more. */
   readonly workers: number
+  /** The figures (`/stats`, `/metrics`) are for everyone, not for this machine alone. */
+  readonly hasPublicStats?: boolean
 }
 
 /** Why a tracker can't start: a stable word, and a sentence that says with what and what to do. */

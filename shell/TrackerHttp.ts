@@ -13,6 +13,7 @@ import * as ServerHttpReply from "../core/tracker/ServerHttpReply.ts"
 import * as PeerAddresses from "./PeerAddresses.ts"
 import type { StoreError } from "./PeerStore.ts"
 import type { HotStore } from "./PeerStoreWire.ts"
+import * as TrackerGuard from "./TrackerGuard.ts"
 import * as TrackerMetrics from "./TrackerMetrics.ts"
 import * as TrackerPage from "./TrackerPage.ts"
 import type { ListenError } from "./Transport.ts"
@@ -25,6 +26,8 @@ export interface HttpRequest {
   readonly accept: string | undefined
   /** Where it came from, an IP literal. */
   readonly host: string
+  /** What only the pages with figures want to know. */
+  readonly origin: () => TrackerGuard.Origin
 }
 
 export interface HttpReply {
@@ -57,6 +60,8 @@ export interface Options {
   readonly access: () => Access
   /** The figures of all processes together. */
   readonly snapshot: (reply: (snapshot: TrackerMetrics.Snapshot) => void) => void
+  /** The figures are for everyone, not for this machine alone; `/health` always is. */
+  readonly hasPublicStats?: boolean
 }
 
 /** As trackers have always called it; clients don't look. */
@@ -70,6 +75,19 @@ const WRONG_METHOD: HttpReply = {
   status: 405,
   headers: { ...PLAIN, allow: "GET, HEAD" },
   body: "a tracker takes GET\n",
+}
+
+const REFUSED: Readonly<Record<Exclude<TrackerGuard.Verdict, "Allowed">, HttpReply>> = {
+  NotFromHere: {
+    status: 403,
+    headers: PLAIN,
+    body: "the figures are for this machine alone; shoal tracker --public-stats shows them to everyone\n",
+  },
+  NotMeantForHere: {
+    status: 421,
+    headers: PLAIN,
+    body: "no name of this machine; ask for localhost or an address, or run with --public-stats\n",
+  },
 }
 
 const bencoded = (body: Bytes): HttpReply => ({ status: 200, headers: BENCODED, body })
@@ -89,12 +107,20 @@ export const make = (options: Options): HttpServe => {
     return failed(error.message)
   }
 
-  const page = ({ accept, target }: HttpRequest, reply: (reply: HttpReply) => void): void => {
+  const page = ({ accept, origin, target }: HttpRequest, reply: (reply: HttpReply) => void): void => {
     const mark = target.indexOf("?")
-    const draw = pages.get(mark < 0 ? target : target.slice(0, mark))
+    const path = mark < 0 ? target : target.slice(0, mark)
+    const draw = pages.get(path)
     if (draw === undefined) {
       counters.httpErrors++
       return reply(NOT_FOUND)
+    }
+    const verdict = path === HEALTH
+      ? "Allowed"
+      : TrackerGuard.judge(options.hasPublicStats === true, origin())
+    if (verdict !== "Allowed") {
+      counters.httpErrors++
+      return reply(REFUSED[verdict])
     }
     counters.httpPages++
     options.snapshot((snapshot) => reply(draw(snapshot, accept)))
@@ -136,6 +162,9 @@ export const make = (options: Options): HttpServe => {
   }
 }
 
+/** Says that it is alive, and nothing that others should not know. */
+const HEALTH = "/health"
+
 type Draw = (snapshot: TrackerMetrics.Snapshot, accept: string | undefined) => HttpReply
 
 const statsJson: Draw = (snapshot) => ({
@@ -155,7 +184,7 @@ const pages: ReadonlyMap<string, Draw> = new Map<string, Draw>([
   ["/stats.json", statsJson],
   ["/metrics", (snapshot) => ({ status: 200, headers: METRICS, body: TrackerMetrics.prometheus(snapshot) })],
   [
-    "/health",
+    HEALTH,
     ({ store }) =>
       store === undefined
         ? { status: 503, headers: PLAIN, body: "the store of the swarms does not answer\n" }

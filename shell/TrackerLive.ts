@@ -64,6 +64,7 @@ const serve = (
       httpPort: options.httpPort,
       udpPort: options.udpPort,
       intervalSeconds: options.intervalSeconds,
+      hasPublicStats: options.hasPublicStats === true,
       ...common,
     }),
     sockets,

@@ -27,6 +27,8 @@ export interface Options {
   readonly intervalSeconds: number
   /** Asked for each request, since lists change while the tracker runs. */
   readonly access: () => Access
+  /** The figures are for everyone, not for this machine alone. */
+  readonly hasPublicStats?: boolean
   /** Of the connection ids over UDP, 16 secret bytes: the same in all processes that share a socket. */
   readonly secret: Bytes
   /** When the tracker as a whole began, milliseconds since 1970. */
@@ -79,7 +81,13 @@ export const serve = (
     const listener = yield* TrackerHttp.HttpListener
     const http = httpPort === undefined ? undefined : yield* listener.listen(
       { host, port: httpPort },
-      TrackerHttp.make({ store, counters, access, snapshot }),
+      TrackerHttp.make({
+        store,
+        counters,
+        access,
+        snapshot,
+        hasPublicStats: options.hasPublicStats === true,
+      }),
       () => {
         counters.httpErrors++
       },

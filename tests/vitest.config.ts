@@ -8,7 +8,8 @@ export default defineConfig({
     // Real clients and sockets have a run of their own, one file at a time.
     exclude: [...configDefaults.exclude, "tests/interop/**"],
     reporters: Reports.reporters("unit"),
-    testTimeout: 20_000,
+    // On a machine that has other work to do a test may take ten times what it should.
+    testTimeout: 60_000,
     // Tests run beside each other, some with the same torrent: what finds peers by itself is for those that ask for it.
     env: { SHOAL_NO_DHT: "true", SHOAL_NO_LSD: "true" },
     pool: "forks",

@@ -18,7 +18,8 @@ export interface UrlParts {
 
 /** Splits a URL as RFC 3986, appendix B; torrents bring blanks around theirs. Without scheme or host it is none. */
 export const split = (url: string): UrlParts | undefined => {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\s\\]+)(\/[^?#]*)?(?:\?([^#]*))?(?:#.*)?$/is.exec(url.trim())
+  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\s\\\p{Cc}]+)(\/[^?#]*)?(?:\?([^#]*))?(?:#.*)?$/isu
+    .exec(url.trim())
   if (match === null) return undefined
   return {
     scheme: match[1]!.toLowerCase(),

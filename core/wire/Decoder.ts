@@ -48,6 +48,7 @@ const SCRATCH_BYTES = 16
 /** First allocation for a body that doesn't come whole. */
 const FIRST_BODY_BYTES = 1_024
 
+/** Longest PIECE, by what stands before it: larger blocks than any client asks for are refused before they come. */
 const MAX_PIECE_MESSAGE_BYTES = Message.PIECE_HEADER_BYTES + Message.MAX_BLOCK_BYTES
 
 /** A decoder at the start of a connection. `maxMessageBytes` bounds the length prefix of all messages but PIECE. */

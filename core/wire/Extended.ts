@@ -91,5 +91,5 @@ const messageIds = (m: Value.Value | undefined): ReadonlyMap<string, number> => 
 /** Without control, format and unassigned characters, which could forge what a terminal shows; `undefined` if empty. */
 const printable = (text: string | undefined): string | undefined => {
   const clean = (text ?? "").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim()
-  return clean === "" ? undefined : [...clean].slice(0, MAX_VERSION_CHARACTERS).join("")
+  return clean === "" ? undefined : [...clean].slice(0, MAX_VERSION_CHARACTERS).join("").trimEnd()
 }

@@ -72,7 +72,8 @@ export const layerWith = (
       }
 
       const start = (): Thread => {
-        const worker = new Worker(workerUrl)
+        // It reads no environment, and on Deno a copy of it would take the permission to read all of it.
+        const worker = new Worker(workerUrl, { env: {} })
         const thread: Thread = { worker, jobs: new Map() }
         threads.add(thread)
         worker.unref()

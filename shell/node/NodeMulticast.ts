@@ -116,9 +116,12 @@ const join = (
     const family = net.isIPv6(group.host) ? "IPv6" : "IPv4"
     const isNeighbour = neighbourhood(family)
     const any = family === "IPv6" ? "::" : "0.0.0.0"
+    // Asked first: where there is nobody to hear, nothing is opened either.
+    const places = interfaces(family, host)
+    if (places.length === 0) return yield* bindError("AddressNotAvailable", group)
     const hearing = yield* bound(family, group.port, any, group)
     const senders: Array<dgram.Socket> = []
-    for (const { address, scope } of interfaces(family, host)) {
+    for (const { address, scope } of places) {
       if (!attempt(() => hearing.addMembership(group.host, scope))) continue
       // A socket of its own for each: which interface a socket sends to is a setting of the socket.
       const from = /^fe80:/i.test(address) ? address + scope.slice("::".length) : address

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from "node:net"
 import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Address } from "../../core/base/Address.ts"
+import { type Address, isLoopback } from "../../core/base/Address.ts"
 import { HttpListener, type HttpReply, type HttpServe } from "../TrackerHttp.ts"
 import { type ListenError, listenError, type ListenReason } from "../Transport.ts"
 
@@ -59,6 +59,13 @@ const MAPPED = "::ffff:"
 const plainHost = (host: string): string =>
   host.startsWith(MAPPED) && host.includes(".") ? host.slice(MAPPED.length) : host
 
+/** Headers by which proxies say that a request is somebody else's. */
+const PROXIED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"] as const
+
+/** By loopback, or from the very address that it reached: nobody else has that one. */
+const isOwn = ({ localAddress, remoteAddress = "" }: Socket): boolean =>
+  remoteAddress === localAddress || isLoopback({ host: plainHost(remoteAddress), port: 0 })
+
 /** One request, one call; what is left of a connection that is of no use any more is closed with the answer. */
 const handler = (server: http.Server, serve: HttpServe): http.RequestListener => (request, response) => {
   const { headers, method = "GET", socket, url = "/" } = request
@@ -69,6 +76,11 @@ const handler = (server: http.Server, serve: HttpServe): http.RequestListener =>
     target: url,
     accept: headers.accept,
     host: plainHost(socket.remoteAddress),
+    origin: () => ({
+      isOwn: isOwn(socket),
+      isForwarded: PROXIED.some((name) => headers[name] !== undefined),
+      authority: headers.host,
+    }),
   }, (reply: HttpReply) => {
     if (response.destroyed) return
     const body = typeof reply.body === "string" ? Buffer.from(reply.body) : reply.body

@@ -127,6 +127,9 @@ const nearest = async (directory: string): Promise<string> => {
 }
 
 const checkWritable = async (directory: string): Promise<void> => {
+  // Deno's access(2) asks who runs it; where that is not permitted, it fails past every catch unless it is asked first.
+  process.getuid?.()
+  process.getgid?.()
   try {
     await fs.access(directory, constants.W_OK | constants.X_OK)
     // For root, and on Deno for everyone, access(2) says yes on a read-only file system. Renaming what isn't there does

@@ -9,6 +9,7 @@
  */
 import * as Slabs from "../Slabs.ts"
 
+/** Offered to a new connection, and at most to one that brings much. */
 const MIN_ROOM_BYTES = 4 * 1024
 const MAX_ROOM_BYTES = 128 * 1024
 /** Rooms a slab: a slab lives as long as the last read in it. */

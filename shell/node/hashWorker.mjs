@@ -84,7 +84,9 @@ const run = ({ id, extents, blockBytes }) => {
     try {
       hashFile(hash, path, offset, bytes)
     } catch (error) {
-      return { id, path, code: /** @type {{ code?: string }} */ (error).code }
+      // What Deno does not permit has a name and no code.
+      const { code, name } = /** @type {{ code?: string, name?: string }} */ (error)
+      return { id, path, code: code ?? name }
     }
   }
   return { id, digest: hash.finish() }

@@ -91,6 +91,7 @@ const ask = (
       target: `${url.pathname}${url.search}`,
       accept: headers.accept,
       host: Network.addressTowards(from, ip),
+      origin: () => ({ isOwn: to === from, isForwarded: false, authority: url.host }),
     }
     const { onGone } = server.process
     const cutShort = (): void => {

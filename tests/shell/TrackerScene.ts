@@ -100,7 +100,7 @@ export const get = (
   } = {},
 ): Effect.Effect<HttpAnswer> =>
   Effect.map(
-    raw(to, `${method} ${target} HTTP/1.1\r\nHost: tracker\r\nConnection: close\r\n${headers}\r\n`, host),
+    raw(to, `${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${headers}\r\n`, host),
     parse,
   )
 
