@@ -97,7 +97,7 @@ export const tell = (response: AnnounceResponse): Trackers.Told => {
 }
 
 /** Announces to all at once; fails unless one answers. */
-export const run = (options: Trackers.TrackersOptions, source: string) =>
+export const run = (options: Pick<Trackers.TrackersOptions, "trackers">, source: string) =>
   Effect.flatMap(makeRequest, (requestFor) => {
     const ask = (url: string, metainfo: Metainfo) => joinAndLeave(url, requestFor(metainfo))
     return Trackers.askAll(options, source, ask, tell, { peers: [] })

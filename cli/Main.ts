@@ -1,5 +1,4 @@
 /** The `shoal` binary: composes the layers, runs the command, and turns the way it ended into an exit code. */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
@@ -8,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as EffectExit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import project from "../package.json" with { type: "json" }
+import * as NodeHttpClient from "../shell/node/NodeHttpClient.ts"
 import * as Announce from "./Announce.ts"
 import * as Background from "./Background.ts"
 import * as Batch from "./Batch.ts"
@@ -21,6 +21,7 @@ import * as Download from "./Download.ts"
 import * as Exit from "./Exit.ts"
 import * as Inspect from "./Inspect.ts"
 import * as Log from "./Log.ts"
+import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Process from "./Process.ts"
 import * as Scrape from "./Scrape.ts"
@@ -31,12 +32,14 @@ import * as Simulate from "./Simulate.ts"
 import * as Stop from "./Stop.ts"
 import * as Text from "./Text.ts"
 import * as Tracker from "./Tracker.ts"
+import type * as Trackers from "./Trackers.ts"
 import * as Verify from "./Verify.ts"
 
 /** The shell and the core, loaded by the commands that need them: `--help` starts without. */
 const live = Effect.promise(() => import("../shell/Live.ts"))
 
-const trackers = Layer.unwrapEffect(Effect.map(live, (Live) => Live.trackers(undefined)))
+const trackers = (options: Trackers.TrackersOptions) =>
+  Layer.unwrapEffect(Effect.map(live, (Live) => Live.trackers(undefined, Options.trustOf(options))))
 
 const trackerLive = Effect.promise(() => import("../shell/TrackerLive.ts"))
 
@@ -46,9 +49,15 @@ const machine = Layer.unwrapEffect(
   Effect.map(Effect.promise(() => import("../shell/MachineLive.ts")), (Live) => Live.layer),
 )
 
-const session = (options: Parameters<typeof Batch.sessionOptions>[0]) =>
+const session = (
+  options: Parameters<typeof Batch.sessionOptions>[0] & Parameters<typeof Options.trustOf>[0],
+) =>
   Layer.unwrapEffect(
-    Effect.map(live, (Live) => Live.layer(Batch.sessionOptions(options), Batch.dhtOptions(options))),
+    Effect.map(
+      live,
+      (Live) =>
+        Live.layer(Batch.sessionOptions(options), Batch.dhtOptions(options), Options.trustOf(options)),
+    ),
   )
 
 /** Runs a command that can go on in the background: there, if it is to and has not been put there yet. */
@@ -109,11 +118,11 @@ const entries: ReadonlyArray<Dispatch.Entry> = [
     )),
   Dispatch.entry(
     Announce.spec,
-    (options, [source]) => Effect.provide(Announce.run(options, source!), trackers),
+    (options, [source]) => Effect.provide(Announce.run(options, source!), trackers(options)),
   ),
   Dispatch.entry(
     Scrape.spec,
-    (options, [source]) => Effect.provide(Scrape.run(options, source!), trackers),
+    (options, [source]) => Effect.provide(Scrape.run(options, source!), trackers(options)),
   ),
   Dispatch.entry(Simulate.spec, (options, [scenario]) =>
     Effect.flatMap(
@@ -139,7 +148,7 @@ const platform = Layer.mergeAll(
   NodeFileSystem.layer,
   NodePath.layer,
   NodeTerminal.layer,
-  FetchHttpClient.layer,
+  NodeHttpClient.layer,
 )
 
 /** Finalisers, which save state and say goodbye to trackers, get this long after the first Ctrl-C. */

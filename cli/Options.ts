@@ -7,6 +7,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import type * as Address from "../core/base/Address.ts"
+import type { Trust } from "../shell/TrackerClient.ts"
 import * as Select from "./Select.ts"
 import * as Value from "./Value.ts"
 
@@ -189,6 +190,22 @@ export const bootstrap: Flag<ReadonlyArray<Address.Address>> = list(
 /** Where BitTorrent clients have always listened. */
 export const PORT = 6881
 
+/** Where torrents that may be anybody's may send us. */
+export const trust = {
+  allowLocal: flag(
+    "allow-local",
+    "also ask trackers outside the internet whatever a torrent or a redirect wants asked there",
+  ),
+  allowIdna: flag("allow-idna", "also ask trackers whose names have letters beyond ASCII"),
+} satisfies Flags
+
+/** What of it the shell is told; the trackers among `options` are those that the user typed. */
+export const trustOf = (
+  { allowIdna, allowLocal, trackers = [] }: Values<typeof trust> & {
+    readonly trackers?: ReadonlyArray<string | ReadonlyArray<string>>
+  },
+): Trust => ({ allowLocal, allowIdna, typed: trackers.flat() })
+
 /** Options that shape the session, shared by every command that talks to peers. */
 export const network = {
   port: value(
@@ -221,6 +238,7 @@ export const network = {
     "upload at most so many bytes a second: 500K, 2M; 0 is unlimited",
     "u",
   ),
+  ...trust,
 } satisfies Flags
 
 /** Where peers may be found besides trackers. */

@@ -34,7 +34,7 @@ export const tell = (entry: ScrapeEntry | undefined): Trackers.Told =>
     }
 
 /** Asks all at once; fails unless one answers. */
-export const run = (options: Trackers.TrackersOptions, source: string) =>
+export const run = (options: Pick<Trackers.TrackersOptions, "trackers">, source: string) =>
   Trackers.askAll(
     options,
     source,

@@ -6,16 +6,26 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Bytes from "../core/base/Bytes.ts"
 import * as InfoHash from "../core/metainfo/InfoHash.ts"
+import { VERSION } from "../core/base/Version.ts"
 import * as Limits from "../core/metainfo/Limits.ts"
 import * as Magnet from "../core/metainfo/Magnet.ts"
 import { type InfoHash as Hash, isV2Only, type Metainfo, type V2Only } from "../core/metainfo/Metainfo.ts"
 import * as Parse from "../core/metainfo/Parse.ts"
+import * as HttpFollow from "../shell/HttpFollow.ts"
 import { Failure } from "./Exit.ts"
 import * as Process from "./Process.ts"
 import * as ReadFile from "./ReadFile.ts"
 import * as Text from "./Text.ts"
 
 export const TIMEOUT = Duration.seconds(30)
+
+const HEADERS = { "user-agent": `shoal/${VERSION}` }
+
+/**
+ * The user typed the URL, so it may lead anywhere; what it redirects to may not lead nearer. Names beyond ASCII are his own
+ * affair: there is nothing to be kept secret from them.
+ */
+const TRUST: HttpFollow.Trust = { isTyped: true, allowLocal: false, allowIdna: true, query: "" }
 
 /** What a SOURCE is, told from its text alone. */
 export type Kind = "file" | "url" | "magnet"
@@ -147,24 +157,26 @@ const readUrl = (url: string): Effect.Effect<Bytes.Bytes, Failure, HttpClient.Ht
       return yield* new Failure({ reason: "http", message: `${shown} is not a valid URL` })
     }
     const client = yield* HttpClient.HttpClient
-    const response = yield* client.get(url)
-    if (response.status < 200 || response.status > 299) {
-      return yield* new Failure({
-        reason: "http",
-        message: `${shown} answered with HTTP status ${response.status}`,
-      })
-    }
-    const parts: Array<Bytes.Bytes> = []
-    let length = 0
-    yield* Stream.runForEach(response.stream, (part) => {
-      length += part.length
-      parts.push(part)
-      return length <= Limits.MAX_BYTES ? Effect.void : new Failure({
-        reason: "too-large",
-        message: `${shown} sends more than ${Text.bytes(Limits.MAX_BYTES)}, too much for a .torrent file`,
-      })
-    })
-    return Bytes.concat(parts)
+    return yield* HttpFollow.get(client, url, HEADERS, TRUST, (response) =>
+      Effect.gen(function* () {
+        if (response.status < 200 || response.status > 299) {
+          return yield* new Failure({
+            reason: "http",
+            message: `${shown} answered with HTTP status ${response.status}`,
+          })
+        }
+        const parts: Array<Bytes.Bytes> = []
+        let length = 0
+        yield* Stream.runForEach(response.stream, (part) => {
+          length += part.length
+          parts.push(part)
+          return length <= Limits.MAX_BYTES ? Effect.void : new Failure({
+            reason: "too-large",
+            message: `${shown} sends more than ${Text.bytes(Limits.MAX_BYTES)}, too much for a .torrent file`,
+          })
+        })
+        return Bytes.concat(parts)
+      }))
   }).pipe(
     Effect.timeoutFail({
       duration: TIMEOUT,
@@ -175,6 +187,11 @@ const readUrl = (url: string): Effect.Effect<Bytes.Bytes, Failure, HttpClient.Ht
         }),
     }),
     Effect.catchTags({
+      HttpObjection: ({ isFirst, message }) =>
+        new Failure({
+          reason: "http",
+          message: isFirst ? `${shown}: ${message}` : `${shown}: ${message.split("; ", 1)[0]}`,
+        }),
       RequestError: (error) =>
         new Failure({ reason: "http", message: `${shown}: ${causeOf(error)}`, cause: error }),
       ResponseError: (error) =>

@@ -25,6 +25,7 @@ export const url: Value.Parser<string> = (text) =>
 
 export const flags = {
   trackers: Options.list("tracker", "URL", url, "ask this tracker instead of the torrent's; repeatable"),
+  ...Options.trust,
 } satisfies Options.Flags
 
 export type TrackersOptions = Options.Values<typeof flags>
@@ -66,7 +67,7 @@ const failed = ({ reason, message, retryInMs }: TrackerFailure, none: Fields): T
  * comes, to scripts one object at the end, with the fields `none` for a tracker that failed. Fails with reason `trackers` if none answered, `no-trackers` if there is none.
  */
 export const askAll = <A, R>(
-  options: TrackersOptions,
+  options: Pick<TrackersOptions, "trackers">,
   source: string,
   ask: (url: string, metainfo: Metainfo) => Effect.Effect<A, TrackerError, R>,
   tell: (answer: A) => Told,

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Bytes } from "../core/base/Bytes.ts"
 import type { FileStat } from "../core/torrent/Resume.ts"
+import * as Holders from "./Holders.ts"
 import type { Extent, Layout } from "./Layout.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 import type { StorageError } from "./StorageError.ts"
@@ -32,7 +33,8 @@ export interface TorrentStore {
   readonly createEmpty: Effect.Effect<void, StorageError>
   /**
    * Writes the buffers one after another from a torrent offset on, without joining them; done when the system has them
-   * all. A file gets its full length, sparse, with its first byte. The buffers must not change before that.
+   * all. A file gets its full length, sparse, with its first byte. The buffers must not change before that. `Conflict`
+   * where another torrent of the layer that was opened before has a file of the same path.
    */
   readonly write: (offset: number, buffers: ReadonlyArray<Bytes>) => Effect.Effect<void, StorageError>
   /**
@@ -40,7 +42,10 @@ export interface TorrentStore {
    * it is given, which has that length and is what comes back.
    */
   readonly read: (offset: number, bytes: number, into?: Bytes) => Effect.Effect<Bytes, StorageError>
-  /** Done when all that was written before is on the device. Save a resume file only after this. */
+  /**
+   * Done when all that was written before is on the device. Save a resume file only after this. Once the device has failed
+   * to take what was written, every later call fails as well: nobody knows what it has.
+   */
   readonly sync: Effect.Effect<void, StorageError>
   /** The parts of files that a range of the torrent lies in, in order. */
   readonly locate: (offset: number, bytes: number) => ReadonlyArray<Extent>
@@ -58,5 +63,5 @@ export class BlockStore extends Context.Tag("shoal/BlockStore")<BlockStore, {
 export const layerMemory = (shared?: MemoryDisk.MemoryDisk): Layer.Layer<BlockStore> =>
   Layer.sync(BlockStore, () => {
     const disk = shared ?? MemoryDisk.make()
-    return { open: (layout) => MemoryDisk.open(disk, layout) }
+    return { open: Holders.guard((layout) => MemoryDisk.open(disk, layout)) }
   })

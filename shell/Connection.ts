@@ -47,6 +47,8 @@ export interface ListenOptions {
   readonly host?: string
   /** 0: any that is free. */
   readonly port: number
+  /** Asked of each peer that connects, before anything is made for it: whom it refuses is cut off. All may where it is missing. */
+  readonly admits?: (remote: Address) => boolean
 }
 
 export interface Listener {

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
+import type { Address } from "../core/base/Address.ts"
 import { assert } from "../core/base/Assert.ts"
 import { type Millis, MINUTE, NEVER } from "../core/base/Time.ts"
 import * as Client from "../core/client/Client.ts"
@@ -35,6 +36,8 @@ export interface Attachment extends Disk.Files {
 }
 
 export interface Driver extends Pick<Turns, "now" | "push"> {
+  /** Whether somebody from there may connect now. */
+  readonly admits: (remote: Address) => boolean
   /** Takes a connection that a peer has made, for whichever torrent its handshake will name. */
   readonly accept: OnConnection
   /** The client between two turns, to be looked at only. */
@@ -235,6 +238,7 @@ export const make = (
     return {
       now,
       push,
+      admits: sockets.admits,
       accept: sockets.accept,
       client: () => client,
       listen,

@@ -13,6 +13,12 @@ export interface ListenRequest {
   readonly isFallbackAllowed: boolean
 }
 
+/** What becomes of the peers that connect. */
+export interface Door {
+  readonly admits: (remote: Address) => boolean
+  readonly accept: OnConnection
+}
+
 export interface Listening {
   /** With the port that was got; `undefined`: nobody can connect to us. */
   readonly address: Address | undefined
@@ -23,14 +29,14 @@ export interface Listening {
 /** Listens until the scope ends, as `request` says; `undefined`: nowhere. */
 export const open = (
   request: ListenRequest | undefined,
-  onConnection: OnConnection,
+  door: Door,
 ): Effect.Effect<Listening, ListenError, Transport | Scope.Scope> =>
   Effect.gen(function* () {
     if (request === undefined) return { address: undefined, warnings: [] }
     const { host, port, isFallbackAllowed } = request
     const transport = yield* Transport
     const listen = (port: number) =>
-      transport.listen({ port, ...(host === undefined ? {} : { host }) }, onConnection)
+      transport.listen({ port, admits: door.admits, ...(host === undefined ? {} : { host }) }, door.accept)
     // An address that this machine does not have is for its user to mend: dialling from it would fail, too.
     const isHarmless = ({ reason }: ListenError): boolean =>
       isFallbackAllowed && reason !== "AddressNotAvailable"

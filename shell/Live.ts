@@ -7,6 +7,7 @@ import type { Hasher } from "./Hasher.ts"
 import * as NodeBlockStore from "./node/NodeBlockStore.ts"
 import * as NodeDatagram from "./node/NodeDatagram.ts"
 import * as NodeHasher from "./node/NodeHasher.ts"
+import * as NodeHttpClient from "./node/NodeHttpClient.ts"
 import * as NodeMulticast from "./node/NodeMulticast.ts"
 import * as NodeResumeStore from "./node/NodeResumeStore.ts"
 import * as NodeSignatures from "./node/NodeSignatures.ts"
@@ -19,11 +20,17 @@ import * as TrackerClientHttp from "./TrackerClientHttp.ts"
 import * as TrackerClientUdp from "./TrackerClientUdp.ts"
 import type { Transport } from "./Transport.ts"
 
-/** Trackers over HTTP and UDP; UDP packets leave from the local address `bind`, any if it is undefined. */
-export const trackers = (bind: string | undefined): Layer.Layer<TrackerClient.TrackerClient> =>
+/**
+ * Trackers over HTTP and UDP, as far as strangers' torrents are trusted; UDP packets leave from the local address `bind`, any
+ * if it is undefined.
+ */
+export const trackers = (
+  bind: string | undefined,
+  trust: TrackerClient.Trust = {},
+): Layer.Layer<TrackerClient.TrackerClient> =>
   TrackerClient.layerByScheme({
-    http: TrackerClientHttp.layer,
-    udp: Layer.provide(TrackerClientUdp.layer({ bind }), NodeDatagram.layer),
+    http: Layer.provide(TrackerClientHttp.layer(trust), NodeHttpClient.layer),
+    udp: Layer.provide(TrackerClientUdp.layer({ ...trust, bind }), NodeDatagram.layer),
   })
 
 /** The ports that torrents need but for the trackers, live; the same on Node and on Deno. */
@@ -47,8 +54,9 @@ export const dht = (
 export const layer = (
   options: Session.SessionOptions,
   dhtOptions: Dht.DhtOptions,
+  trust: TrackerClient.Trust = {},
 ): Layer.Layer<Session.Session, Session.SessionError> =>
   Layer.provide(
     Session.layer(options),
-    Layer.mergeAll(ports, trackers(options.bind), NodeMulticast.layer, dht(dhtOptions)),
+    Layer.mergeAll(ports, trackers(options.bind, trust), NodeMulticast.layer, dht(dhtOptions)),
   )

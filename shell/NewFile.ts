@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Bytes } from "../core/base/Bytes.ts"
 import * as CreateError from "./CreateError.ts"
+import * as SavedFile from "./SavedFile.ts"
 
 type Writing = Effect.Effect<void, CreateError.CreateError, FileSystem.FileSystem | Path.Path>
 
@@ -60,6 +61,7 @@ export const write = (path: string, bytes: Bytes): Writing =>
       (file) => Effect.zipRight(file.writeAll(bytes), file.sync),
     )).pipe(
       Effect.zipRight(place(fs, draft, path)),
+      Effect.zipLeft(SavedFile.syncFolder(paths.dirname(path))),
       Effect.catchAll((error) =>
         error instanceof CreateError.CreateError ? error : CreateError.fromPlatform("write", path)(error)
       ),

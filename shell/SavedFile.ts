@@ -33,4 +33,14 @@ export const replace = (
       Effect.zipRight(fs.rename(draft, path)),
       Effect.tapError(() => Effect.ignore(fs.remove(draft))),
     )
+    yield* syncFolder(path.replace(/[^/\\]+$/, "") || ".")
   })
+
+/** Brings the names in a folder to the device, on systems where a folder can be opened: what is in the files is safe. */
+export const syncFolder = (folder: string): Effect.Effect<void, never, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.pipe(
+    Effect.flatMap((fs) =>
+      Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (file) => file.sync))
+    ),
+    Effect.ignore,
+  )

@@ -28,7 +28,7 @@ import { ResumeStore } from "./ResumeStore.ts"
 import { fromPort, type SessionError } from "./SessionError.ts"
 import * as Torrent from "./Torrent.ts"
 import type { TrackerClient } from "./TrackerClient.ts"
-import type { OnConnection, Transport } from "./Transport.ts"
+import { Transport } from "./Transport.ts"
 
 export type { ListenRequest } from "./Listening.ts"
 export type { MetadataHandle, MetadataRequest } from "./Magnet.ts"
@@ -140,13 +140,30 @@ const CLIENT_NAME = `shoal ${VERSION}`
 /** What a session needs of the world; without a DHT and a local network, `Dht.layerNone` and `Multicast.layerNone`. */
 export type Ports = Transport | BlockStore | Hasher | ResumeStore | TrackerClient | Dht | Multicast
 
+/** A system that allows less than this share of the connections that were asked for is worth a word. */
+const FEW = 0.25
+
+/** No more connections than the system allows, so that files can be opened however many peers come. */
+const affordable = (options: SessionOptions) =>
+  Effect.gen(function* () {
+    const { capacity = Infinity } = yield* Transport
+    const { maxConnections } = options
+    if (capacity < maxConnections * FEW) {
+      yield* Effect.logWarning(
+        `at most ${capacity} connections: the system allows few open files; raise the limit (ulimit -n)`,
+      )
+    }
+    return { ...options, maxConnections: Math.min(maxConnections, capacity) }
+  })
+
 /** A session over the ports; fails where it cannot listen as it was told to. */
 export const layer = (
-  options: SessionOptions,
+  asked: SessionOptions,
 ): Layer.Layer<Session, SessionError, Ports> =>
   Layer.scoped(
     Session,
     Effect.gen(function* () {
+      const options = yield* affordable(asked)
       const blockStore = yield* BlockStore
       const hasher = yield* Hasher
       const resumeStore = yield* ResumeStore
@@ -187,9 +204,10 @@ const NO_PORT = 1
 const makeDriver = (options: SessionOptions) =>
   Effect.gen(function* () {
     // Who connects before the driver is there is sent away.
-    const door: { accept?: OnConnection } = {}
-    const listening = yield* Listening.open(options.listen, (connection, setHandlers) => {
-      door.accept?.(connection, setHandlers)
+    let door: Listening.Door | undefined = undefined
+    const listening = yield* Listening.open(options.listen, {
+      admits: (remote) => door?.admits(remote) === true,
+      accept: (connection, setHandlers) => door?.accept(connection, setHandlers),
     }).pipe(Effect.mapError(fromPort))
     yield* Effect.forEach(listening.warnings, (warning) => Effect.logWarning(warning))
     const listenPort = listening.address?.port
@@ -206,7 +224,7 @@ const makeDriver = (options: SessionOptions) =>
       downloadRateBytesPerSec: options.maxDownloadRateBytesPerSec,
       uploadRateBytesPerSec: options.maxUploadRateBytesPerSec,
     })
-    door.accept = driver.accept
+    door = driver
     return { dht, driver, listening }
   })
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Address } from "../core/base/Address.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
+import * as Gate from "../core/client/Gate.ts"
 import type { ConnId, Input } from "../core/client/Input.ts"
 import {
   type Connection,
@@ -16,8 +17,13 @@ import type { Turns } from "./Turns.ts"
 /** Longest time that connecting may take; beyond it a peer is as good as dead (libtorrent: 15 s). */
 const CONNECT_TIMEOUT_MS = 15_000
 
+/** Unsent bytes of which nothing leaves for so long: the other end asks and doesn't read. A block in that time is enough. */
+export const STUCK_MS = 120_000
+
 export interface Sockets {
   readonly dial: (conn: ConnId, address: Address) => void
+  /** Whether somebody from there may connect now; to be asked once for each connection, before `accept`. */
+  readonly admits: (remote: Address) => boolean
   /** Takes a connection that a peer has made and gives it a number of its own: -1, -2 and so on. */
   readonly accept: OnConnection
   /** In this order, and without copying; dropped if the connection is gone. */
@@ -40,8 +46,13 @@ interface Socket {
   /** What came before the client heard that the connection is open. */
   early: Array<Input> | undefined
   isPaused: boolean
+  /** Counted at the gate. */
+  readonly visitor: string | undefined
   /** More is unsent than is worth queueing, and the client knows. */
   isCongested: boolean
+  /** While it is: somebody looks every so often whether anything has left since. */
+  isWatched: boolean
+  hasMoved: boolean
 }
 
 export interface Options {
@@ -58,6 +69,7 @@ export const make = (
   { localAddress, onWritten }: Options,
 ): Sockets => {
   const sockets = new Map<ConnId, Socket>()
+  const gate = Gate.make()
   let isAllPaused = false
   let isClosed = false
   let nextAccepted = -1
@@ -68,10 +80,23 @@ export const make = (
   }
 
   const add = (conn: ConnId, connection: Connection | undefined): Socket => {
-    const early = connection === undefined ? [] : undefined
-    const socket: Socket = { connection, dial: undefined, early, isPaused: false, isCongested: false }
+    const socket: Socket = {
+      connection,
+      dial: undefined,
+      early: connection === undefined ? [] : undefined,
+      isPaused: false,
+      visitor: connection?.remote.host,
+      isCongested: false,
+      isWatched: false,
+      hasMoved: false,
+    }
     sockets.set(conn, socket)
+    if (socket.visitor !== undefined) Gate.entered(gate, socket.visitor)
     return socket
+  }
+
+  const remove = (conn: ConnId, { visitor }: Socket): void => {
+    if (sockets.delete(conn) && visitor !== undefined) Gate.left(gate, visitor)
   }
 
   /** Passes an input of this connection on, unless it is gone for the client. */
@@ -79,14 +104,17 @@ export const make = (
     if (sockets.get(conn) !== socket) return
     if (socket.early !== undefined) socket.early.push(input)
     else {
-      if (input._tag === "ConnClosed") sockets.delete(conn)
+      if (input._tag === "ConnClosed") remove(conn, socket)
       push(input)
     }
   }
 
   const handlersOf = (conn: ConnId, socket: Socket): ConnectionHandlers => ({
     onRead: (bytes) => deliver(conn, socket, { _tag: "ConnRead", now: now(), conn, bytes }),
-    onWritten,
+    onWritten: (bytes) => {
+      socket.hasMoved = true
+      onWritten(bytes)
+    },
     onDrain: () => {
       if (!socket.isCongested) return
       socket.isCongested = false
@@ -105,7 +133,7 @@ export const make = (
     socket.dial = run(Effect.match(connect, {
       onFailure: ({ message }) => {
         if (sockets.get(conn) !== socket) return
-        sockets.delete(conn)
+        remove(conn, socket)
         push({ _tag: "ConnFailed", now: now(), conn, reason: message })
       },
       onSuccess: (connection) => {
@@ -131,24 +159,45 @@ export const make = (
     push({ _tag: "ConnAccepted", now: now(), conn, address: connection.remote })
   }
 
+  /** Slow is slow, but who takes nothing at all is given up. */
+  const watch = (conn: ConnId, socket: Socket): void => {
+    socket.isWatched = true
+    socket.hasMoved = false
+    run(Effect.map(Effect.sleep(STUCK_MS), () => {
+      socket.isWatched = false
+      if (sockets.get(conn) !== socket || !socket.isCongested) return
+      if (socket.hasMoved) return watch(conn, socket)
+      socket.connection?.close()
+      deliver(conn, socket, {
+        _tag: "ConnClosed",
+        now: now(),
+        conn,
+        reason: "it reads nothing of what it asked for",
+      })
+    }))
+  }
+
   const send = (conn: ConnId, chunks: ReadonlyArray<Bytes>): void => {
     const socket = sockets.get(conn)
     if (socket?.connection === undefined) return
     for (const chunk of chunks) socket.connection.write(chunk)
     if (socket.isCongested || socket.connection.bufferedBytes() <= DRAIN_BYTES) return
     socket.isCongested = true
+    if (!socket.isWatched) watch(conn, socket)
     push({ _tag: "ConnCongested", now: now(), conn })
   }
 
   const close = (conn: ConnId): void => {
     const socket = sockets.get(conn)
-    sockets.delete(conn)
-    socket?.connection?.close()
-    if (socket?.dial !== undefined) socket.dial.unsafeInterruptAsFork(socket.dial.id())
+    if (socket === undefined) return
+    remove(conn, socket)
+    socket.connection?.close()
+    if (socket.dial !== undefined) socket.dial.unsafeInterruptAsFork(socket.dial.id())
   }
 
   return {
     dial,
+    admits: ({ host }) => !isClosed && Gate.admits(gate, host, now()),
     accept,
     send,
     has: (conn) => sockets.has(conn),

@@ -18,6 +18,20 @@ import * as Url from "../core/tracker/Url.ts"
 /** The most that a `stopped` takes, which a user waits for and whose loss the tracker makes up for by itself. */
 export const STOPPED_TIMEOUT_MS: Millis = 5 * SECOND
 
+/** Which trackers are asked that a torrent or a link of strangers had better not name; none unless it says so. */
+export interface Trust {
+  /** Those that are not on the internet, whatever is asked of them there, by redirects too. */
+  readonly allowLocal?: boolean
+  /** Those whose names have letters beyond ASCII, and may look like others. */
+  readonly allowIdna?: boolean
+  /** URLs that the user typed: he knows where they lead, but not where they are redirected to. */
+  readonly typed?: ReadonlyArray<string>
+}
+
+/** Whether the user typed this tracker's URL. */
+export const isTyped = ({ typed }: Trust, url: string): boolean =>
+  typed?.some((each) => each.trim() === url.trim()) === true
+
 /** The tracker could not be asked, or it refused; `failure.reason` says which. */
 export class TrackerError extends Data.TaggedError("TrackerError")<{
   /** Redacted: fit for logs. */

@@ -7,15 +7,24 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { assert } from "../core/base/Assert.ts"
+import * as IpBytes from "../core/base/IpBytes.ts"
 import { type Millis, SECOND } from "../core/base/Time.ts"
 import * as Announce from "../core/tracker/Announce.ts"
+import * as Destination from "../core/tracker/Destination.ts"
 import type { ScrapeEntry } from "../core/tracker/Scrape.ts"
 import * as Udp from "../core/tracker/Udp.ts"
 import type * as UdpAnswer from "../core/tracker/UdpAnswer.ts"
 import * as UdpClient from "../core/tracker/UdpClient.ts"
 import * as Url from "../core/tracker/Url.ts"
 import { Datagram } from "./Datagram.ts"
-import { makeError, STOPPED_TIMEOUT_MS, TrackerClient, type TrackerError } from "./TrackerClient.ts"
+import {
+  isTyped,
+  makeError,
+  STOPPED_TIMEOUT_MS,
+  TrackerClient,
+  type TrackerError,
+  type Trust,
+} from "./TrackerClient.ts"
 import * as UdpQuestions from "./UdpQuestions.ts"
 
 /**
@@ -32,7 +41,7 @@ const SCRAPE_CONCURRENCY = 4
 
 /** Asks trackers through the `Datagram` that is there. */
 export const layer = (
-  options: UdpQuestions.Options = {},
+  options: UdpQuestions.Options & Trust = {},
 ): Layer.Layer<TrackerClient, never, Datagram> =>
   Layer.scoped(
     TrackerClient,
@@ -50,13 +59,19 @@ export const layer = (
           const tracker = Url.udpTracker(url)
           if (!tracker.ok) return yield* Effect.fail(tracker.error)
           const { address: { host, port }, urlData } = tracker.value
+          const isTrusted = isTyped(options, url)
+          if (!isTrusted && options.allowIdna !== true && Destination.isLookAlike(url, host)) {
+            return yield* Effect.fail(lookAlike)
+          }
           const startedAt = yield* Clock.currentTimeMillis
           const hosts = yield* resolve(host).pipe(
             Effect.mapError(({ message }) => Announce.failure("Unreachable", message)),
             Effect.timeoutFail({ duration: limitMs, onTimeout: () => tooSlow(limitMs) }),
           )
           const leftMs = startedAt + limitMs - (yield* Clock.currentTimeMillis)
-          const chosen = oneOfEachFamily(hosts, options.bind)
+          const allowed = isTrusted || options.allowLocal === true ? hosts : hosts.filter(mayBeAsked)
+          if (allowed.length === 0 && hosts.length > 0) return yield* Effect.fail(nowhere)
+          const chosen = oneOfEachFamily(allowed, options.bind)
           if (chosen.length === 0) return yield* Effect.fail(noAddress)
           return yield* whoAnswers(chosen.map((host) => ask({ host, port }, questionFor(urlData), leftMs)))
         }).pipe(Effect.mapError((failure) => makeError(url, failure)))
@@ -95,6 +110,23 @@ const tooSlow = (limitMs: Millis): Announce.TrackerFailure =>
   Announce.failure("Timeout", `no name server answered within ${limitMs / SECOND} seconds`)
 
 const noAddress = Announce.failure("Unreachable", "it has no address of the family of the local address")
+
+const lookAlike = Announce.failure("LookAlike", Destination.LOOK_ALIKE, "never")
+
+/**
+ * Elsewhere, this machine included, 16 bytes of which a torrent can choose none do no harm; but a link-local address is for
+ * the machine's own affairs, and one packet to a group would be answered by many.
+ */
+const mayBeAsked = (host: string): boolean => {
+  const ip = IpBytes.fromText(host.split("%", 1)[0]!)
+  return ip === undefined || Destination.reachOfIp(ip) !== "never"
+}
+
+const nowhere = Announce.failure(
+  "Forbidden",
+  "no tracker is at a link-local or a multicast address; --allow-local lifts this",
+  "never",
+)
 
 const isV6 = (host: string): boolean => host.includes(":")
 

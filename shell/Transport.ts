@@ -84,6 +84,8 @@ export class Transport extends Context.Tag("shoal/Transport")<Transport, {
    * once at most; what is never given back costs a collection, what is given back too early is overwritten.
    */
   readonly recycle: (buffer: ArrayBufferLike, bytes: number) => void
+  /** Connections that the system allows this process beside all else, as far as that is known. */
+  readonly capacity?: number | undefined
   /** Takes connections until the scope ends; those that were taken live on. */
   readonly listen: (
     options: ListenOptions,
@@ -156,6 +158,12 @@ export const connectWith = <A>(
     )
   })
 
+/** Listeners of layers for which a refused connection costs no less than an accepted one. */
+export const guarded = (admits: ListenOptions["admits"], onConnection: OnConnection): OnConnection =>
+  admits === undefined ? onConnection : (connection, setHandlers) => {
+    if (admits(connection.remote)) onConnection(connection, setHandlers)
+  }
+
 /**
  * A network in memory, with windows and back-pressure as TCP has them: a fresh one each time the layer is built, or one
  * to share or steer.
@@ -188,7 +196,7 @@ export const layerMemory = (shared?: MemoryNetwork.MemoryNetwork): Layer.Layer<T
         listen: (options, onConnection) =>
           Effect.acquireRelease(
             Effect.suspend(() => {
-              const address = MemoryNetwork.listen(network, options, onConnection)
+              const address = MemoryNetwork.listen(network, options, guarded(options.admits, onConnection))
               return address === undefined
                 ? listenError("AddressInUse", { host: options.host ?? MemoryNetwork.ANY, port: options.port })
                 : Effect.succeed({ address })

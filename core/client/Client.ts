@@ -8,6 +8,7 @@ import * as Clone from "../base/Clone.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import type { Millis } from "../base/Time.ts"
 import * as TokenBucket from "../base/TokenBucket.ts"
+import * as Dials from "../torrent/Dials.ts"
 import * as ExternalAddress from "../torrent/ExternalAddress.ts"
 import type { ConnId, TorrentId } from "../torrent/Input.ts"
 import * as Limits from "../torrent/Limits.ts"
@@ -35,7 +36,7 @@ export const make = (local: Identity, now: Millis): Client => ({
       ...local,
       external: ExternalAddress.make(local.port),
       nextConn: 1,
-      load: { maxConnections: Limits.MAX_CONNECTIONS, connections: 0, halfOpen: 0 },
+      load: { maxConnections: Limits.MAX_CONNECTIONS, connections: 0, halfOpen: 0, dials: Dials.make() },
     },
     greeting: Greeting.make(),
     torrents: new Map(),
@@ -138,9 +139,13 @@ const accept = (
   out: Array<Command>,
 ): void => {
   assert(conn < 0, "an accepted connection's number is negative")
-  const oldest = Greeting.accept(machine.greeting, conn, address, now)
+  const oldest = Greeting.accept(machine.greeting, conn, address, maxGuests(machine), now)
   if (oldest !== undefined) out.push({ _tag: "Close", conn: oldest })
 }
+
+/** Of a client that may have few connections, those that nobody knows yet are a part only. */
+const maxGuests = ({ local }: Machine.Machine): number =>
+  Math.min(Greeting.MAX_GUESTS, Math.max(Greeting.MIN_GUESTS, local.load.maxConnections >> 2))
 
 /** A connection that was accepted says which torrent it wants, or should have. */
 const greet = (
@@ -157,7 +162,7 @@ const greet = (
   const torrent = torrentByHash(machine, said.infoHash)
   if (torrent !== undefined) {
     machine.torrentOf.set(conn, torrent)
-    const [next, commands] = Torrent.accept(torrent, conn, said.address, said.bytes, now)
+    const [next, commands] = Torrent.accept(torrent, conn, said.address, said.since, said.bytes, now)
     Machine.settle(machine, next, commands, out)
     meter(machine, torrent, conn, bytes.length, out)
     return
@@ -168,7 +173,7 @@ const greet = (
     return
   }
   machine.fetchingOf.set(conn, fetching)
-  const [next, commands] = Fetching.accept(fetching, conn, said.address, said.bytes, now)
+  const [next, commands] = Fetching.accept(fetching, conn, said.address, said.since, said.bytes, now)
   Machine.settleFetching(machine, next, commands, out)
 }
 

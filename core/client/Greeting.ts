@@ -2,7 +2,7 @@
  * Connections that came to us and have not said yet which torrent they are for.
  *
  *      ConnAccepted ──▶ waiting ──the info-hash is here──▶ handed to its torrent, with all bytes so far
- *                          └──▶ closed: no BitTorrent, too late, or the oldest of too many
+ *                          └──▶ closed: no BitTorrent, too late, or the oldest of the host with most, of too many
  *
  * The info-hash is enough: the peer id, which follows, may be kept back until we have answered (BEP 3). What a guest
  * costs is bounded by {@link MAX_GUESTS} times 48 bytes, whatever it sends.
@@ -15,10 +15,14 @@ import type { ConnId } from "../torrent/Input.ts"
 import * as Limits from "../torrent/Limits.ts"
 import * as Handshake from "../wire/Handshake.ts"
 
-/** Connections that may wait at a time. With more the oldest goes: an honest peer says at once what it wants. */
-export const MAX_GUESTS = 100
+/** Connections that may wait at a time: an honest peer says at once what it wants, so that few of them do. */
+export const MAX_GUESTS = 30
+
+/** So many may wait however few connections there may be in all. */
+export const MIN_GUESTS = 4
 
 interface Guest {
+  readonly since: Millis
   readonly address: Address
   /** The start of the handshake, of which `held` bytes have come. */
   readonly head: Uint8Array
@@ -44,26 +48,38 @@ export type Said =
     readonly _tag: "Torrent"
     readonly infoHash: Bytes.Bytes
     readonly address: Address
+    /** When it came. */
+    readonly since: Millis
     readonly bytes: Bytes.Bytes
   }
 
 export const make = (): Greeting => ({ guests: new Map(), deadlines: Deadlines.make() })
 
-/** Lets a new connection wait; returns the one that has to be closed for it, if there are too many. */
+/** Lets a new connection wait; returns the one that has to be closed for it, if there are more than `maxGuests`. */
 export const accept = (
   greeting: Greeting,
   conn: ConnId,
   address: Address,
+  maxGuests: number,
   now: Millis,
 ): ConnId | undefined => {
   const head = new Uint8Array(Handshake.HEAD_BYTES)
-  greeting.guests.set(conn, { address: plain(address), head, held: 0 })
+  greeting.guests.set(conn, { since: now, address: plain(address), head, held: 0 })
   Deadlines.set(greeting.deadlines, conn, now + Limits.HANDSHAKE_TIMEOUT)
-  if (greeting.guests.size <= MAX_GUESTS) return undefined
-  for (const oldest of greeting.guests.keys()) {
-    forget(greeting, oldest)
-    return oldest
+  if (greeting.guests.size <= maxGuests) return undefined
+  const leaving = mostCrowded(greeting)
+  forget(greeting, leaving)
+  return leaving
+}
+
+/** The oldest of the host that most of them come from: nobody can push out others by coming often. */
+const mostCrowded = ({ guests }: Greeting): ConnId => {
+  const byHost = new Map<string, Array<ConnId>>()
+  for (const [conn, { address }] of guests) {
+    byHost.set(address.host, [...byHost.get(address.host) ?? [], conn])
   }
+  // Equal ones stay in the order in which their oldest came.
+  return [...byHost.values()].reduce((most, conns) => conns.length > most.length ? conns : most)[0]!
 }
 
 export const isWaiting = (greeting: Greeting, conn: ConnId): boolean => greeting.guests.has(conn)
@@ -72,7 +88,7 @@ export const isWaiting = (greeting: Greeting, conn: ConnId): boolean => greeting
 export const read = (greeting: Greeting, conn: ConnId, bytes: Bytes.Bytes): Said => {
   const guest = greeting.guests.get(conn)
   if (guest === undefined) return { _tag: "Little" }
-  const { address, head, held } = guest
+  const { address, head, held, since } = guest
   const count = Math.min(bytes.length, head.length - held)
   head.set(bytes.subarray(0, count), held)
   guest.held += count
@@ -85,7 +101,7 @@ export const read = (greeting: Greeting, conn: ConnId, bytes: Bytes.Bytes): Said
   const infoHash = Handshake.infoHash(head)
   // Nearly always all of it came in one read, which then goes on as it is.
   const all = held === 0 ? bytes : Bytes.concat([head.subarray(0, held), bytes])
-  return { _tag: "Torrent", infoHash, address, bytes: all }
+  return { _tag: "Torrent", infoHash, address, since, bytes: all }
 }
 
 /** A guest has gone, or has to go. */

@@ -17,10 +17,12 @@ import type * as Message from "../wire/Message.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Blame from "./Blame.ts"
 import * as Haves from "./Haves.ts"
+import * as Patience from "./Patience.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Requests from "./Requests.ts"
+import * as Stall from "./Stall.ts"
 import * as State from "./State.ts"
 import * as Turn from "./Turn.ts"
 
@@ -93,6 +95,8 @@ const answered = (peer: Peer.Peer, block: Geometry.BlockIndex, bytes: number, tu
   peer.usefulAt = turn.now
   peer.exchangedAt = turn.now
   peer.rejects = 0
+  peer.snubs = 0
+  Patience.soothe(peer.patience, Patience.BLOCK)
   if (peer.isSnubbed) {
     peer.isSnubbed = false
     Pipeline.restart(peer.pipeline, turn.now)
@@ -109,6 +113,7 @@ const accepted = (
   block: Geometry.BlockIndex,
   turn: State.Turn,
 ): void => {
+  Stall.moved(torrent, turn.now)
   if (torrent.writers.get(block) === peer.conn) torrent.writers.delete(block)
   for (const other of Picker.received(torrent.picker, block, peer.conn).others) {
     const rival = torrent.peers.get(other)
@@ -207,7 +212,7 @@ const bad = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Tur
   turn.out.push({
     _tag: "Emit",
     torrent: torrent.id,
-    event: { _tag: "PieceFailed", piece, suspects: suspects.peers.map((peer) => peer.address) },
+    event: { _tag: "PieceFailed", piece, suspects: suspects.senders.map(({ address }) => address) },
   })
   // Held back until its blocks are hashed: what is fetched again would be written over what has to be looked at.
   if (suspects.isShared) Blame.inspect(torrent, piece, turn)

@@ -42,6 +42,9 @@ export const FIRST_HEARSAY_PORT = 1_024
 const REST_MS: Millis = 15 * SECOND
 const MAX_REST_MS: Millis = 30 * MINUTE
 
+/** Until an address is thought of again that there was no room for: places fall free by the minute. */
+const POSTPONED_MS: Millis = MINUTE
+
 /** Somebody who names a peer is waiting for it. */
 const USER_REST_MS: Millis = 5 * SECOND
 const MAX_USER_REST_MS: Millis = MINUTE
@@ -192,6 +195,13 @@ export const nextDialAt = (candidates: Candidates, now: Millis): Millis =>
 export const connecting = (candidates: Candidates, address: Address.Address): void =>
   change(candidates, address, (candidate) => enter(candidates, candidate, "connecting"))
 
+/** There is no room for it now: it is tried again later, and is none the worse for it. */
+export const postponed = (candidates: Candidates, address: Address.Address, now: Millis): void =>
+  change(candidates, address, (candidate) => {
+    enter(candidates, candidate, "resting")
+    if (candidate.status === "resting") Deadlines.set(candidates.resting, candidate.id, now + POSTPONED_MS)
+  })
+
 /** The address is connected, whoever dialled; it won't be offered meanwhile. */
 export const connected = (candidates: Candidates, address: Address.Address): void =>
   change(candidates, address, (candidate) => enter(candidates, candidate, "connected"))
@@ -257,6 +267,20 @@ export const ban = (candidates: Candidates, { host }: Pick<Address.Address, "hos
     candidates.banned.delete(oldest)
     return
   }
+}
+
+/** A ban was a mistake, it seems: the address may be dialled again after a rest, and its host come to us at once. */
+export const pardon = (
+  candidates: Candidates,
+  address: Address.Address,
+  rng: Rng.Rng,
+  now: Millis,
+): void => {
+  candidates.banned.delete(address.host)
+  const known = candidates.byAddress.get(Address.format(address))
+  if (known?.status === "excluded") enter(candidates, known, "ready")
+  else add(candidates, address, "incoming", rng)
+  failed(candidates, address, now)
 }
 
 /** Never dials this very address again: it turned out to be our own. Others on the same host are somebody else. */

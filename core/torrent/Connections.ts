@@ -4,6 +4,7 @@ import * as Deadlines from "../base/Deadlines.ts"
 import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Choking from "./Choking.ts"
+import * as Crowd from "./Crowd.ts"
 import type { ConnId } from "./Input.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
@@ -32,6 +33,7 @@ export const gone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, 
   if (peer.isSeed) Picker.removeSeed(torrent.picker)
   else Picker.removePeer(torrent.picker, peer.has)
   torrent.peers.delete(peer.conn)
+  Crowd.leave(torrent.crowd, peer.address.host)
   torrent.local.load.connections--
   if (torrent.superSeed !== undefined) SuperSeed.left(torrent.superSeed, peer.conn)
   torrent.serving.delete(peer.conn)

@@ -6,6 +6,7 @@ import type { Bytes } from "../base/Bytes.ts"
 import * as Geometry from "../metainfo/Geometry.ts"
 import * as ExtendedDontHave from "../wire/ExtendedDontHave.ts"
 import * as Bitfield from "./Bitfield.ts"
+import * as Patience from "./Patience.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Requests from "./Requests.ts"
@@ -22,7 +23,9 @@ export const take = (
   const index = ExtendedDontHave.decode(payload)
   const piece = index === undefined ? undefined : Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "the loss of a piece that doesn't exist (BEP 54)"
-  if (!Bitfield.clear(peer.has, piece)) return undefined
+  // The HAVE with which it would get it again counts, too: nobody loses one piece after another.
+  const fault = Patience.strain(peer.patience, turn.now, 2)
+  if (fault !== undefined || !Bitfield.clear(peer.has, piece)) return fault
   if (peer.isSeed) {
     peer.isSeed = false
     Picker.removeSeed(torrent.picker)

@@ -48,5 +48,10 @@ export type Event =
   | { readonly _tag: "MetadataFailed"; readonly suspects: ReadonlyArray<Address> }
   /** Every wanted piece is verified on the disk. */
   | { readonly _tag: "Completed" }
+  /**
+   * What a user may want to do something about, in words for people. `Stalled`: no block has come for a while, and why;
+   * `SelfDoubt`: whoever sends, pieces are wrong: it may be this machine's disk or memory.
+   */
+  | { readonly _tag: "Warning"; readonly reason: "Stalled" | "SelfDoubt"; readonly message: string }
   /** The torrent has given up: a disk that fails. What is verified stays verified. */
   | { readonly _tag: "Failed"; readonly reason: string; readonly message: string }

@@ -22,6 +22,7 @@ import * as ExternalAddress from "./ExternalAddress.ts"
 import * as Holepunch from "./Holepunch.ts"
 import * as Limits from "./Limits.ts"
 import * as MetadataServing from "./MetadataServing.ts"
+import * as Patience from "./Patience.ts"
 import * as Peer from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import * as State from "./State.ts"
@@ -69,11 +70,13 @@ export const take = (
     case ExtendedIds.OURS.lt_donthave:
       return DontHave.take(torrent, peer, payload, turn)
     case ExtendedIds.OURS.ut_holepunch:
-      return Holepunch.take(torrent, peer, payload, turn)
+      Holepunch.take(torrent, peer, payload, turn)
+      return Patience.strain(peer.patience, turn.now)
     case ExtendedIds.OURS.upload_only:
-      return setUploadOnly(torrent, peer, UploadOnly.decode(payload), turn)
+      setUploadOnly(torrent, peer, UploadOnly.decode(payload), turn)
+      return Patience.strain(peer.patience, turn.now)
     default:
-      return undefined
+      return Patience.strain(peer.patience, turn.now)
   }
 }
 
@@ -83,6 +86,12 @@ const greeted = (
   payload: Bytes,
   turn: State.Turn,
 ): string | undefined => {
+  // It may be said again (BEP 10), but not all the time.
+  if (peer.hasIntroduced) {
+    const fault = Patience.strain(peer.patience, turn.now, Patience.HANDSHAKE)
+    if (fault !== undefined) return fault
+  }
+  peer.hasIntroduced = true
   const hello = Extended.decodeHandshake(payload)
   if (!hello.ok) return "an extended handshake that is no dictionary (BEP 10)"
   const { clientVersion, listenPort, messages, reqq, uploadOnly, yourIp } = hello.value

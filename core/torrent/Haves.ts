@@ -13,6 +13,7 @@ import { type Millis, NEVER, SECOND } from "../base/Time.ts"
 import type { PieceIndex } from "../metainfo/Geometry.ts"
 import * as Encoder from "../wire/Encoder.ts"
 import * as Bitfield from "./Bitfield.ts"
+import * as Patience from "./Patience.ts"
 import type * as Peer from "./Peer.ts"
 import * as State from "./State.ts"
 import * as Turn from "./Turn.ts"
@@ -83,6 +84,7 @@ const lacksNew = ({ log, looked }: Haves, { has }: Peer.Peer): boolean => {
 
 const tell = ({ log }: Haves, peer: Peer.Peer, turn: State.Turn): void => {
   for (let i = peer.told; i < log.length; i++) Encoder.have(peer.encoder, log[i]!)
+  Patience.soothe(peer.patience, (log.length - peer.told) * Patience.HAVE)
   peer.told = log.length
   Turn.touch(turn, peer)
 }

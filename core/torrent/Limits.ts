@@ -19,11 +19,20 @@ export const REQUEST_TIMEOUT = MINUTE
 /** So many refusals without a block between them: asking on would only burn the line. */
 export const MAX_REJECTS = 64
 
+/** A peer that unchokes us so often, and lets our requests time out each time, is dropped although it is not silent. */
+export const MAX_SNUBS = 5
+
 /** A snubbing peer that stays silent for so long is dropped, its slot is worth more than its promise. */
 export const SNUB_TIMEOUT = 2 * MINUTE
 
 /** Neither side wants anything from the other for so long: the slot is wanted elsewhere (libtorrent: 10 minutes). */
 export const USELESS_TIMEOUT = 5 * MINUTE
+
+/** A download without a block for so long is told to be stalled: by then a tracker and several time-outs had their chance. */
+export const STALLED_AFTER = 2 * MINUTE
+
+/** And told again after so long, since the reason may be another one. */
+export const STALLED_AGAIN_AFTER = 30 * MINUTE
 
 /** Requests that a peer takes at a time when it doesn't say (BEP 10 `reqq`; the common default). */
 export const DEFAULT_REQQ = 250
@@ -42,6 +51,15 @@ export const MAX_ASKED = 16_384
 
 /** Refusals without a block between them, beyond which a peer doesn't listen: so many may cross a choke on its way. */
 export const MAX_REFUSALS = MAX_ASKED
+
+/** A choke may be on its way for so long, behind what was sent before it: requests that cross it are no offence (libtorrent). */
+export const CHOKE_GRACE = 2 * SECOND
+
+/** Requests after that, beyond which a choked peer does not listen (libtorrent: 50). */
+export const MAX_LATE_REQUESTS = 50
+
+/** Requests of pieces that we lack or hide, or of too large blocks, without a block between them (libtorrent: 300). */
+export const MAX_VAIN_REQUESTS = 300
 
 /** Blocks that are read ahead for one peer: half a megabyte keeps the disk busy while a fast line empties its buffers. */
 export const MAX_READS_AHEAD = 32
@@ -66,6 +84,18 @@ export const MAX_HALF_OPEN_OVERALL = 60
 
 /** Connections of all torrents together, unless the user says otherwise: well below the 1,024 files of a usual limit. */
 export const MAX_CONNECTIONS = 500
+
+/**
+ * Connections of a torrent with one address of the internet (libtorrent; rTorrent has 4): a second peer behind a router is
+ * seldom, an address that takes place after place is not.
+ */
+export const MAX_PER_ADDRESS = 1
+
+/** Those with one /24 of IPv4 or /48 of IPv6: what one customer of a provider may have at hand must not fill a torrent. */
+export const MAX_PER_NETWORK = 8
+
+/** Those with one loopback or private address, where many peers may well be one machine; fewer than all places. */
+export const MAX_PER_LOCAL_ADDRESS = 64
 
 /** Below this many known addresses and connections a tracker may be asked again before its interval. */
 export const STARVED_BELOW = 5

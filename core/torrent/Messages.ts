@@ -11,6 +11,7 @@ import * as DhtNodes from "./DhtNodes.ts"
 import * as Extensions from "./Extensions.ts"
 import * as Introductions from "./Introductions.ts"
 import * as Limits from "./Limits.ts"
+import * as Patience from "./Patience.ts"
 import * as Peer from "./Peer.ts"
 import * as Picker from "./Picker.ts"
 import * as Requests from "./Requests.ts"
@@ -25,10 +26,12 @@ const MAX_HINTS = 100
 
 /** One socket read: every message in it is taken in before anything is decided. */
 export const read = (torrent: State.Torrent, peer: Peer.Peer, bytes: Uint8Array, turn: State.Turn): void => {
-  peer.lastReceivedAt = turn.now
   // Ourselves, at the other end of a connection: nothing to be learned.
   if (Peer.isMirror(peer)) return
-  take(torrent, peer, Decoder.decode(peer.decoder, bytes), turn)
+  const items = Decoder.decode(peer.decoder, bytes)
+  // A byte now and then is no sign of life: a message has to come to its end, or a block to move on.
+  if (items.length > 0) peer.lastReceivedAt = turn.now
+  take(torrent, peer, items, turn)
 }
 
 /** Messages of a peer, in their order; after a broken rule, or its connection's end, no more of them. */
@@ -70,7 +73,7 @@ const handle = (
     case "NotInterested":
       Choking.interestChanged(torrent, peer, item._tag === "Interested", turn)
       peer.usefulAt = turn.now
-      return undefined
+      return Patience.strain(peer.patience, turn.now)
     case "Have":
       return have(torrent, peer, item.piece, turn)
     case "Bitfield":
@@ -80,42 +83,46 @@ const handle = (
     case "HaveNone":
       return haveNone(torrent, peer, turn)
     case "Suggest":
-      return hint(torrent, peer, "suggested", item.piece)
+      return hint(torrent, peer, "suggested", item.piece, turn)
     case "AllowedFast":
       Turn.touch(turn, peer)
-      return hint(torrent, peer, "allowedFast", item.piece)
+      return hint(torrent, peer, "allowedFast", item.piece, turn)
     case "Reject":
       return reject(torrent, peer, item, turn)
     case "Request":
       return Uploads.request(torrent, peer, item, turn)
     case "Cancel":
       Uploads.cancel(torrent, peer, item, turn)
-      return undefined
+      return Patience.strain(peer.patience, turn.now)
     case "Extended":
       // Addresses to dial, another name for a message, a peer that wants nothing more: seldom, and anything may follow.
       turn.isNews = true
       return Extensions.take(torrent, peer, item, turn)
     case "Port":
       DhtNodes.told(torrent, peer, item.port, turn)
-      return undefined
+      return Patience.strain(peer.patience, turn.now)
     case "KeepAlive":
     case "Unknown":
-      return undefined
+      return Patience.strain(peer.patience, turn.now)
   }
 }
 
-const choke = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): undefined => {
+const choke = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
   peer.isChoking = true
   // With the fast extension each request is answered or rejected one by one; without it a choke drops them all.
-  if (!peer.supportsFast) Connections.releaseRequests(torrent, peer, turn)
+  const dropped = peer.supportsFast ? 0 : peer.requests.size
+  if (dropped > 0) Connections.releaseRequests(torrent, peer, turn)
+  return Patience.strain(peer.patience, turn.now, 1 + dropped / Patience.DROPPED_REQUESTS)
 }
 
-const unchoke = (peer: Peer.Peer, turn: State.Turn): undefined => {
+const unchoke = (peer: Peer.Peer, turn: State.Turn): string | undefined => {
   peer.isChoking = false
   peer.isSnubbed = false
   peer.rejects = 0
-  peer.owedSince = turn.now
+  // What it owes us it has owed all the time.
+  if (peer.requests.size === 0) peer.owedSince = turn.now
   Turn.touch(turn, peer)
+  return Patience.strain(peer.patience, turn.now)
 }
 
 /**
@@ -130,7 +137,7 @@ const bitfield = (
 ): string | undefined => {
   const bits = Bitfield.fromWire(bytes, torrent.metainfo.geometry.pieceCount)
   if (!bits.ok) return `a bitfield that doesn't fit: ${bits.error}`
-  if (peer.hasSpoken) return haveAlso(torrent, peer, Bitfield.pieces(bits.value), turn)
+  if (peer.hasSpoken) return haveAlso(torrent, peer, () => Bitfield.pieces(bits.value), turn)
   peer.hasSpoken = true
   if (Bitfield.isFull(bits.value)) return becameSeed(torrent, peer, turn)
   Bitfield.assign(peer.has, bits.value)
@@ -152,7 +159,7 @@ const haveNone = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): st
 const haveAll = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): string | undefined => {
   if (!peer.supportsFast) return "have_all without the fast extension (BEP 6)"
   const { pieceCount } = torrent.metainfo.geometry
-  if (peer.hasSpoken) return haveAlso(torrent, peer, Bitfield.pieces(Bitfield.full(pieceCount)), turn)
+  if (peer.hasSpoken) return haveAlso(torrent, peer, () => Bitfield.pieces(Bitfield.full(pieceCount)), turn)
   peer.hasSpoken = true
   return becameSeed(torrent, peer, turn)
 }
@@ -175,7 +182,7 @@ const have = (
   const piece = Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "a piece that doesn't exist"
   peer.hasSpoken = true
-  if (!Bitfield.set(peer.has, piece)) return undefined
+  if (!Bitfield.set(peer.has, piece)) return Patience.strain(peer.patience, turn.now)
   Picker.addHave(torrent.picker, piece)
   hasMore(torrent, peer, Picker.isMissing(torrent.picker, piece), turn)
   return undefined
@@ -185,16 +192,18 @@ const have = (
 const haveAlso = (
   torrent: State.Torrent,
   peer: Peer.Peer,
-  pieces: Iterable<Geometry.PieceIndex>,
+  pieces: () => Iterable<Geometry.PieceIndex>,
   turn: State.Turn,
-): undefined => {
+): string | undefined => {
   let isNews = false
-  for (const piece of pieces) {
+  // Five bytes that say that it has everything are a long list all the same.
+  for (const piece of Bitfield.isFull(peer.has) ? [] : pieces()) {
     if (!Bitfield.set(peer.has, piece)) continue
     isNews = true
     Picker.addHave(torrent.picker, piece)
   }
   if (isNews) hasMore(torrent, peer, true, turn)
+  return Patience.strain(peer.patience, turn.now, 1 + peer.has.length / Patience.LISTED_PIECES)
 }
 
 /** It has more than before, perhaps something that we lack; usually nothing follows from that. */
@@ -213,12 +222,14 @@ const hint = (
   peer: Peer.Peer,
   kind: "suggested" | "allowedFast",
   index: number,
+  turn: State.Turn,
 ): string | undefined => {
   if (!peer.supportsFast) return "a hint without the fast extension (BEP 6)"
   const piece = Geometry.pieceIndex(torrent.metainfo.geometry, index)
   if (piece === undefined) return "a piece that doesn't exist"
   if (peer[kind].size < MAX_HINTS) peer[kind] = Lazy.add(peer[kind], piece)
-  return undefined
+  // Some ten are of use: more are no help, and one that was refused again and again is none.
+  return Patience.strain(peer.patience, turn.now)
 }
 
 const reject = (

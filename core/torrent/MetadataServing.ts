@@ -5,6 +5,7 @@
 import type { Bytes } from "../base/Bytes.ts"
 import * as Encoder from "../wire/Encoder.ts"
 import * as Metadata from "../wire/ExtendedMetadata.ts"
+import * as Patience from "./Patience.ts"
 import type { Peer } from "./Peer.ts"
 import type * as State from "./State.ts"
 import * as Turn from "./Turn.ts"
@@ -25,7 +26,7 @@ export const asked = (
   const message = Metadata.decode(payload)
   if (!message.ok) return "metadata exchange that is no such message (BEP 9)"
   const id = peer.extensions.ut_metadata
-  if (message.value._tag !== "Request" || id === 0) return undefined
+  if (message.value._tag !== "Request" || id === 0) return Patience.strain(peer.patience, turn.now)
   const { infoBytes } = torrent.metainfo
   const { part } = message.value
   const partCount = Metadata.partCount(infoBytes.length)
@@ -33,7 +34,7 @@ export const asked = (
   if (part >= partCount || isEnough(peer, partCount)) {
     // Refusals are small, but who asks without reading the answers gets none: they would pile up.
     if (!peer.isCongested) Encoder.extended(peer.encoder, id, Metadata.reject(part))
-    return undefined
+    return Patience.strain(peer.patience, turn.now)
   }
   peer.metadataParts++
   const begin = part * Metadata.PART_BYTES

@@ -19,6 +19,7 @@ import type * as Budget from "./Budget.ts"
 import type * as Choker from "./Choker.ts"
 import type { ConnId } from "./Input.ts"
 import * as Limits from "./Limits.ts"
+import * as Patience from "./Patience.ts"
 import type * as Pex from "./Pex.ts"
 import * as Pipeline from "./Pipeline.ts"
 
@@ -78,6 +79,10 @@ export interface Peer {
   pex: Pex.Told | undefined
   /** How often it has told us of others; `undefined`: never. */
   budget: Budget.Budget | undefined
+  /** What is left of ours with it. */
+  readonly patience: Patience.Patience
+  /** It has said what it can do (BEP 10). */
+  hasIntroduced: boolean
   /** Parts of the metadata that it was given (BEP 9). */
   metadataParts: number
   /** Blocks that the peer has asked for and we have not begun to read, oldest first: offset in the torrent → bytes. */
@@ -90,6 +95,11 @@ export interface Peer {
   isCongested: boolean
   /** Requests that we refused, since it was last unchoked or sent a block. */
   refusals: number
+  /** Of those, such as came long after a choke, and such as could not be served choked or not. */
+  lateRequests: number
+  vainRequests: number
+  /** When we last choked it. */
+  chokedAt: Millis
   /** Pieces that it may have while we choke it (BEP 6), and the bytes of them that are left. */
   granted: Set<PieceIndex>
   grantedBytes: number
@@ -113,13 +123,16 @@ export interface Peer {
   isOnParole: boolean
   sharedFailures: number
   isSnubbed: boolean
+  /** How often, without a block between. */
+  snubs: number
   /** The download limit keeps us from reading: the peer cannot be late. */
   isPaused: boolean
   /** When reading last went on after such a pause. */
   resumedAt: Millis
   /** Requests refused in a row. */
   rejects: number
-  readonly startedAt: Millis
+  /** When it was dialled, or came to us. */
+  startedAt: Millis
   /** When the handshake was done. */
   connectedAt: Millis
   lastReceivedAt: Millis
@@ -174,12 +187,17 @@ export const make = (
   extensions: ExtendedIds.NONE,
   pex: undefined,
   budget: undefined,
+  patience: Patience.make(now),
+  hasIntroduced: false,
   metadataParts: 0,
   asked: Lazy.noEntries(),
   reading: Lazy.noEntries(),
   readsInFlight: 0,
   isCongested: false,
   refusals: 0,
+  lateRequests: 0,
+  vainRequests: 0,
+  chokedAt: now,
   granted: Lazy.noItems(),
   grantedBytes: 0,
   reqq: Limits.DEFAULT_REQQ,
@@ -194,6 +212,7 @@ export const make = (
   isOnParole: false,
   sharedFailures: 0,
   isSnubbed: false,
+  snubs: 0,
   isPaused: false,
   resumedAt: now,
   rejects: 0,

@@ -2,13 +2,17 @@
  * Who gets a connection: candidates that are dialled, peers that come to us, and who goes for them where there is no room.
  *
  *      Limits    maxPeers, MAX_HALF_OPEN                       of one torrent
+ *                MAX_PER_ADDRESS, MAX_PER_NETWORK              of them, to one address and one network: Crowd.ts
  *                maxConnections, MAX_HALF_OPEN_OVERALL         of all together
+ *                Dials.PER_SECOND                              of all together, for dials
  */
 import type * as Address from "../base/Address.ts"
 import * as Deadlines from "../base/Deadlines.ts"
 import { type Millis, NEVER } from "../base/Time.ts"
 import * as Candidates from "./Candidates.ts"
 import * as Connections from "./Connections.ts"
+import * as Crowd from "./Crowd.ts"
+import * as Dials from "./Dials.ts"
 import type { ConnId } from "./Input.ts"
 import * as Introductions from "./Introductions.ts"
 import * as Limits from "./Limits.ts"
@@ -42,15 +46,25 @@ const mayDial = (torrent: State.Torrent): boolean =>
 
 /** When the next candidate may be dialled. */
 export const nextDialAt = (torrent: State.Torrent, now: Millis): Millis =>
-  mayDial(torrent) ? Candidates.nextDialAt(torrent.candidates, now) : NEVER
+  mayDial(torrent)
+    ? Math.max(Candidates.nextDialAt(torrent.candidates, now), Dials.nextAt(torrent.local.load.dials, now))
+    : NEVER
 
 /** Dials as many candidates as there is room for. */
 export const dial = (torrent: State.Torrent, turn: State.Turn): void => {
   Candidates.rankFrom(torrent.candidates, torrent.local.external.self)
-  while (mayDial(torrent)) {
+  const { dials } = torrent.local.load
+  while (mayDial(torrent) && Dials.isAllowed(dials, turn.now)) {
     const address = Candidates.next(torrent.candidates, turn.now)
     if (address === undefined) return
+    // Whom the user names is wanted, wherever it is.
+    const isWanted = Candidates.sourceOf(torrent.candidates, address) === "user"
+    if (!isWanted && !Crowd.hasRoom(torrent.crowd, address.host)) {
+      Candidates.postponed(torrent.candidates, address, turn.now)
+      continue
+    }
     Candidates.connecting(torrent.candidates, address)
+    Dials.spend(dials, turn.now)
     const peer = enter(torrent, torrent.local.nextConn++, address, false, turn)
     torrent.halfOpen++
     torrent.local.load.halfOpen++
@@ -58,20 +72,42 @@ export const dial = (torrent: State.Torrent, turn: State.Turn): void => {
   }
 }
 
-/** A peer has come to us and named this torrent. `undefined`: it is refused, and its connection closed. */
+/**
+ * A peer that came to us at `since` has named this torrent now. `undefined`: it is refused, and its connection closed. The
+ * time for a handshake is one for the whole of it.
+ */
 export const accept = (
   torrent: State.Torrent,
   conn: ConnId,
   address: Address.Address,
+  since: Millis,
   turn: State.Turn,
 ): Peer.Peer | undefined => {
-  if (Candidates.isBanned(torrent.candidates, address.host) || !makeRoom(torrent, address, turn)) {
+  const isRefused = Candidates.isBanned(torrent.candidates, address.host) ||
+    isCrowded(torrent, address, turn.now) || !makeRoom(torrent, address, turn)
+  if (isRefused) {
     turn.out.push({ _tag: "Close", conn })
     return undefined
   }
   const peer = enter(torrent, conn, address, true, turn)
+  peer.startedAt = since
+  Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
   Introductions.greet(torrent, peer, turn)
   return peer
+}
+
+/**
+ * True if there are connections enough with that address, or its network. Connections that cross are one peer: which of
+ * them stays is for {@link "./Duplicates.ts"} to say, so that both ends keep the same one.
+ */
+const isCrowded = (torrent: State.Torrent, { host }: Address.Address, now: Millis): boolean => {
+  if (Crowd.hasRoom(torrent.crowd, host)) return false
+  let crossing = 0
+  for (const peer of torrent.peers.values()) {
+    if (peer.isIncoming || peer.address.host !== host) continue
+    if (peer.phase !== "ready" || now - peer.connectedAt <= Limits.HANDSHAKE_TIMEOUT) crossing++
+  }
+  return !Crowd.hasRoom(torrent.crowd, host, crossing)
 }
 
 /** A place for one more, if need be that of a dial, of a peer which serves nobody, or of one with a lesser claim. */
@@ -137,6 +173,7 @@ export const adopt = (torrent: State.Torrent, contact: Contact, turn: State.Turn
   peer.isCongested = contact.isCongested
   peer.lastSentAt = contact.lastSentAt
   torrent.peers.set(conn, peer)
+  Crowd.enter(torrent.crowd, address.host)
   Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
   return peer
 }
@@ -150,6 +187,7 @@ const enter = (
 ): Peer.Peer => {
   const peer = Peer.make(conn, address, isIncoming, torrent.metainfo.geometry, turn.now)
   torrent.peers.set(conn, peer)
+  Crowd.enter(torrent.crowd, address.host)
   torrent.local.load.connections++
   Deadlines.set(torrent.timers, conn, Peer.nextWake(peer))
   return peer

@@ -3,9 +3,10 @@
  * every file looked then. A piece is believed only while its files look the same. Read as hostile: it lies on a disk
  * that other programs write to.
  */
-import { type Bytes, fromHex, toHex } from "../base/Bytes.ts"
+import { type Bytes, concat, equals, fromHex, toHex } from "../base/Bytes.ts"
 import { assert } from "../base/Assert.ts"
 import { err, ok, type Result } from "../base/Result.ts"
+import { HASH_BYTES, sha1 } from "../base/Sha1.ts"
 import * as Decode from "../bencode/Decode.ts"
 import * as Encode from "../bencode/Encode.ts"
 import * as Value from "../bencode/Value.ts"
@@ -14,7 +15,7 @@ import type { InfoHash } from "../metainfo/Metainfo.ts"
 import * as Bitfield from "./Bitfield.ts"
 
 /** Written into every file; another one is not read, which costs a recheck and no data. */
-export const VERSION = 1
+export const VERSION = 2
 
 /** How a file looks on the disk. */
 export interface FileStat {
@@ -37,7 +38,9 @@ export interface Resume {
 
 /** Why bytes are no resume data of this torrent. */
 export type ResumeError =
-  /** No bencoded dictionary: cut off, or not ours. */
+  /** The checksum at its end is another: cut off, or changed by whatever it was. */
+  | "damaged"
+  /** No bencoded dictionary: not ours. */
   | "malformed"
   | "unsupported version"
   | "of another torrent"
@@ -54,11 +57,17 @@ export interface Belief {
   readonly recheck: Bitfield.Bitfield
 }
 
-/** The bytes to save: a bencoded dictionary. */
+/**
+ * Puts the SHA-1 of `bytes` behind them. A bit of the claims that has turned over, on the disk or on the way to it, would
+ * make a piece believed that isn't there, and nothing else would notice.
+ */
+export const seal = (bytes: Bytes): Bytes => concat([bytes, sha1(bytes)])
+
+/** The bytes to save: a bencoded dictionary, sealed. */
 export const encode = (resume: Resume): Bytes => {
   const infoHash = fromHex(resume.infoHash)
   assert(infoHash !== undefined, "an info-hash is hexadecimal")
-  return Encode.encode({
+  return seal(Encode.encode({
     version: VERSION,
     infoHash,
     have: resume.have.bytes,
@@ -66,15 +75,18 @@ export const encode = (resume: Resume): Bytes => {
     files: resume.files.map((file) => file === undefined ? [] : [file.bytes, file.mtimeMs]),
     uploadedBytes: resume.uploadedBytes,
     downloadedBytes: resume.downloadedBytes,
-  })
+  }))
 }
 
 /** Reads what {@link encode} wrote for the torrent of this geometry and info-hash. */
 export const decode = (
-  bytes: Bytes,
+  sealed: Bytes,
   geometry: Geometry.Geometry,
   infoHash: InfoHash,
 ): Result<Resume, ResumeError> => {
+  const end = sealed.length - HASH_BYTES
+  if (end < 0 || !equals(sha1(sealed.subarray(0, end)), sealed.subarray(end))) return err("damaged")
+  const bytes = sealed.subarray(0, end)
   // A token a key and a value, and three a file: whatever has more is not ours.
   const maxTokens = 64 + 3 * geometry.files.length
   const decoded = Decode.decode(bytes, { maxDepth: 3, maxTokens })

@@ -11,15 +11,19 @@ import * as Bitfield from "./Bitfield.ts"
 import * as Candidates from "./Candidates.ts"
 import type * as Choker from "./Choker.ts"
 import * as Slots from "./choke/Slots.ts"
+import * as Crowd from "./Crowd.ts"
+import type * as Dials from "./Dials.ts"
 import type * as ExternalAddress from "./ExternalAddress.ts"
 import type * as Goals from "./Goals.ts"
 import * as Haves from "./Haves.ts"
 import type { ConnId, TorrentId } from "./Input.ts"
 import * as Lookups from "./Lookups.ts"
+import * as Limits from "./Limits.ts"
 import type { Handover } from "./metadata/Handover.ts"
 import type { Peer } from "./Peer.ts"
 import * as Pex from "./Pex.ts"
 import * as Picker from "./Picker.ts"
+import * as SelfDoubt from "./SelfDoubt.ts"
 import * as SmartBan from "./SmartBan.ts"
 import * as SuperSeed from "./SuperSeed.ts"
 import * as Throttle from "./Throttle.ts"
@@ -34,6 +38,8 @@ export interface Load {
   connections: number
   /** Of those, being dialled. */
   halfOpen: number
+  /** How fast. */
+  readonly dials: Dials.Dials
 }
 
 /** Who we are, the same for all torrents of a client. Mutable only in the counters of connections. */
@@ -144,6 +150,8 @@ export interface Torrent {
   readonly picker: Picker.Picker
   readonly peers: Map<ConnId, Peer>
   readonly maxPeers: number
+  /** Whom they lead to. */
+  readonly crowd: Crowd.Crowd
   /** Peers that are being dialled. */
   halfOpen: number
   readonly candidates: Candidates.Candidates
@@ -152,6 +160,9 @@ export interface Torrent {
   /** When the next peers may have to go for better ones. */
   turnoverAt: Millis
   readonly smartBan: SmartBan.SmartBan
+  readonly selfDoubt: SelfDoubt.SelfDoubt
+  /** When a download that gets no block any more is told to be stalled. */
+  stalledAt: Millis
   /** `undefined`: we seed as anybody does, or don't. */
   superSeed: SuperSeed.SuperSeed | undefined
   readonly goals: Goals.Goals
@@ -223,11 +234,14 @@ export const make = (
     picker: Picker.make(geometry, { have: options.have, wanted, strategy: options.strategy, rng }),
     peers: new Map(),
     maxPeers: options.maxPeers,
+    crowd: Crowd.make(),
     halfOpen: 0,
     candidates: inherited?.candidates ?? Candidates.make(),
     pex: options.isPexEnabled && !metainfo.isPrivate ? Pex.make() : undefined,
     turnoverAt: now + Turnover.INTERVAL_MS,
     smartBan: SmartBan.make(),
+    selfDoubt: SelfDoubt.make(),
+    stalledAt: now + Limits.STALLED_AFTER,
     superSeed: options.superSeed && Bitfield.isFull(options.have) ? SuperSeed.make() : undefined,
     goals: options.goals,
     seedingSince: undefined,

@@ -57,6 +57,9 @@ const due = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void =>
 
 /** The peer owes us blocks and sends none: others may fetch them. A late block is taken and ends the snub. */
 export const snub = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn, reason: string): void => {
+  if (++peer.snubs >= Limits.MAX_SNUBS) {
+    return Connections.close(torrent, peer, turn, "it doesn't send what it promises")
+  }
   peer.isSnubbed = true
   Connections.releaseRequests(torrent, peer, turn)
   turn.out.push({

@@ -8,7 +8,7 @@
  *                    data and hashes   Blocks                 bad data           Blame, SmartBan
  *                    who has a place   Places, Turnover       time-outs          Timers
  *                    extensions        Extensions             peers of peers     Pex
- *                    the DHT           Lookups, DhtNodes
+ *                    the DHT           Lookups, DhtNodes      no end of it       Patience, Stall, SelfDoubt
  *                    handshakes        Introductions          ends, bans         Connections
  */
 import type { Address } from "../base/Address.ts"
@@ -36,6 +36,7 @@ import * as Pex from "./Pex.ts"
 import * as Places from "./Places.ts"
 import * as Requests from "./Requests.ts"
 import * as Reveals from "./Reveals.ts"
+import * as Stall from "./Stall.ts"
 import * as State from "./State.ts"
 import type * as Throttle from "./Throttle.ts"
 import * as Timers from "./Timers.ts"
@@ -79,16 +80,19 @@ export const step = (torrent: Torrent, input: Input): readonly [Torrent, Readonl
   return [torrent, turn.out]
 }
 
-/** A peer has connected to us and named this torrent; `bytes` is all that it has sent so far. Spends `torrent`. */
+/**
+ * A peer that connected to us at `since` has named this torrent; `bytes` is all that it has sent so far. Spends `torrent`.
+ */
 export const accept = (
   torrent: Torrent,
   conn: ConnId,
   address: Address,
+  since: Millis,
   bytes: Bytes,
   now: Millis,
 ): readonly [Torrent, ReadonlyArray<Command>] => {
   const turn = Turn.make(now, true)
-  const peer = Places.accept(torrent, conn, address, turn)
+  const peer = Places.accept(torrent, conn, address, since, turn)
   if (peer !== undefined) Messages.read(torrent, peer, bytes, turn)
   decide(torrent, turn)
   return [torrent, turn.out]
@@ -122,6 +126,7 @@ export const rearm = (torrent: Torrent, now: Millis): void => {
       Choking.nextWake(torrent),
       Pex.nextWake(torrent),
       Uploads.nextWake(torrent),
+      Stall.nextWake(torrent),
     )
     : torrent.announceAt
 }
@@ -213,6 +218,7 @@ const decide = (torrent: Torrent, turn: State.Turn): void => {
     Haves.run(torrent, turn)
     Pex.run(torrent, turn)
     Goals.check(torrent, turn)
+    Stall.run(torrent, turn)
   }
   if (turn.now >= torrent.announceAt) Trackers.step(torrent, { _tag: "Tick", now: turn.now }, turn)
   for (const peer of turn.touched) {

@@ -18,6 +18,7 @@ import * as AllowedFast from "./AllowedFast.ts"
 import * as Bitfield from "./Bitfield.ts"
 import type { ConnId } from "./Input.ts"
 import * as Limits from "./Limits.ts"
+import * as Patience from "./Patience.ts"
 import type * as Peer from "./Peer.ts"
 import type * as State from "./State.ts"
 import * as SuperSeed from "./SuperSeed.ts"
@@ -38,12 +39,14 @@ export const request = (
   if (begin + length > Geometry.pieceLength(geometry, piece)) return "a request beyond its piece"
   const offset = Geometry.pieceOffset(geometry, piece) + begin
   // Asked twice is meant once: whoever timed out too early asks again for what is on its way.
-  if ((peer.asked.get(offset) ?? peer.reading.get(offset)) === length) return undefined
-  const isServed = length <= Geometry.BLOCK_BYTES && isShown(torrent, peer, piece) &&
-    peer.asked.size + peer.reading.size < Limits.MAX_ASKED &&
+  if ((peer.asked.get(offset) ?? peer.reading.get(offset)) === length) {
+    return Patience.strain(peer.patience, turn.now)
+  }
+  const isServable = length <= Geometry.BLOCK_BYTES && isShown(torrent, peer, piece)
+  const isServed = isServable && peer.asked.size + peer.reading.size < Limits.MAX_ASKED &&
     !peer.asked.has(offset) && !peer.reading.has(offset) &&
     (!peer.amChoking || isGranted(peer, piece, length))
-  if (!isServed) return refuse(peer, piece, begin, length, turn)
+  if (!isServed) return refuse(peer, piece, begin, length, isServable, turn)
   if (peer.amChoking) peer.grantedBytes -= length
   peer.asked = Lazy.set(peer.asked, offset, length)
   wantService(torrent, peer)
@@ -63,12 +66,23 @@ const refuse = (
   piece: number,
   begin: number,
   length: number,
+  isServable: boolean,
   turn: State.Turn,
 ): string | undefined => {
   if (++peer.refusals > Limits.MAX_REFUSALS) return "it goes on asking for what it is refused"
+  if (!isServable && ++peer.vainRequests > Limits.MAX_VAIN_REQUESTS) {
+    return "it goes on asking for what nobody could give it"
+  }
+  if (hasHeardOfChoke(peer, turn.now) && ++peer.lateRequests > Limits.MAX_LATE_REQUESTS) {
+    return "it goes on asking although it is choked (BEP 3)"
+  }
   reject(peer, piece, begin, length, turn)
   return undefined
 }
+
+/** We choke it, and it knows: a choke waits behind what was sent before, and we may not be reading what crossed it. */
+const hasHeardOfChoke = (peer: Peer.Peer, now: Millis): boolean =>
+  peer.amChoking && !peer.isCongested && now >= Math.max(peer.chokedAt, peer.resumedAt) + Limits.CHOKE_GRACE
 
 const reject = (peer: Peer.Peer, piece: number, begin: number, length: number, turn: State.Turn): void => {
   if (!peer.supportsFast) return
@@ -98,6 +112,7 @@ export const unchoke = (peer: Peer.Peer, turn: State.Turn): void => {
   peer.lastUnchokedAt = turn.now
   peer.uploadedAtUnchoke = peer.uploadRate.totalBytes
   peer.refusals = 0
+  peer.lateRequests = 0
   Encoder.unchoke(peer.encoder)
   Turn.touch(turn, peer)
 }
@@ -105,6 +120,7 @@ export const unchoke = (peer: Peer.Peer, turn: State.Turn): void => {
 /** Lets the peer download no longer: what it waits for is refused, but for the pieces that it may have even so. */
 export const choke = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
   peer.amChoking = true
+  peer.chokedAt = turn.now
   peer.refusals = 0
   Encoder.choke(peer.encoder)
   Turn.touch(turn, peer)
@@ -227,6 +243,8 @@ export const blockRead = (
   if (peer.reading.get(offset) === bytes.length) {
     peer.reading.delete(offset)
     peer.refusals = 0
+    peer.vainRequests = 0
+    Patience.soothe(peer.patience, Patience.BLOCK)
     peer.usefulAt = turn.now
     peer.exchangedAt = turn.now
     Encoder.piece(peer.encoder, piece, begin, bytes)

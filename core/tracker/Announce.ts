@@ -56,6 +56,7 @@ export interface AnnounceResponse {
  * - `Timeout`: no whole answer in time.
  * - `BadUrl`: not a URL that can be announced to.
  * - `Forbidden`: we don't send a request to where this URL or redirect points.
+ * - `LookAlike`: a host whose name has letters beyond ASCII, which may look like another one's (IDNA).
  * - `NoScrape`: the tracker cannot be scraped.
  */
 export type FailureReason =
@@ -67,6 +68,7 @@ export type FailureReason =
   | "Timeout"
   | "BadUrl"
   | "Forbidden"
+  | "LookAlike"
   | "NoScrape"
 
 export interface TrackerFailure {

@@ -22,7 +22,7 @@ const POSITION = 1
 const SEEN = 2
 const OLDER = 3
 const NEWER = 4
-const COUNTED = 5
+const FLAGS = 5
 const PEER_ID = 6
 const WORDS = PEER_ID + PEER_ID_BYTES / 4
 
@@ -34,7 +34,7 @@ export const size = (peers: Peers): number => peers.rows.size
 export const add = (peers: Peers, swarm: Ref, peerId: Bytes, tick: number): Ref => {
   const peer = Arena.allocate(peers.rows)
   Arena.set(peers.rows, peer, SWARM, swarm)
-  Arena.set(peers.rows, peer, COUNTED, 0)
+  Arena.set(peers.rows, peer, FLAGS, 0)
   setPeerId(peers, peer, peerId)
   append(peers, peer, tick)
   return peer
@@ -52,9 +52,21 @@ export const position = (peers: Peers, peer: Ref): number => Arena.get(peers.row
 export const setPosition = (peers: Peers, peer: Ref, value: number): void =>
   Arena.set(peers.rows, peer, POSITION, value)
 
+const COUNTED = 1
+const STAYED = 2
+
+const has = (peers: Peers, peer: Ref, flag: number): boolean =>
+  (Arena.get(peers.rows, peer, FLAGS) & flag) !== 0
+const mark = (peers: Peers, peer: Ref, flag: number): void =>
+  Arena.set(peers.rows, peer, FLAGS, Arena.get(peers.rows, peer, FLAGS) | flag)
+
 /** Whether the peer's download has been counted. */
-export const isCounted = (peers: Peers, peer: Ref): boolean => Arena.get(peers.rows, peer, COUNTED) !== 0
-export const setCounted = (peers: Peers, peer: Ref): void => Arena.set(peers.rows, peer, COUNTED, 1)
+export const isCounted = (peers: Peers, peer: Ref): boolean => has(peers, peer, COUNTED)
+export const setCounted = (peers: Peers, peer: Ref): void => mark(peers, peer, COUNTED)
+
+/** Whether the peer has come back after an interval, as those do that are really there. */
+export const hasStayed = (peers: Peers, peer: Ref): boolean => has(peers, peer, STAYED)
+export const setStayed = (peers: Peers, peer: Ref): void => mark(peers, peer, STAYED)
 
 export const setPeerId = (peers: Peers, peer: Ref, peerId: Bytes): void =>
   Arena.setBytes(peers.rows, peer, PEER_ID, peerId)

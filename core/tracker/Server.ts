@@ -13,10 +13,11 @@ import { HASH_BYTES } from "../base/Sha1.ts"
 import { type Millis, NEVER, SECOND } from "../base/Time.ts"
 import * as AddressLimit from "./AddressLimit.ts"
 import type { AnnounceEvent } from "./Announce.ts"
+import * as Choice from "./Choice.ts"
 import * as Draw from "./Draw.ts"
 import * as Peers from "./Peers.ts"
 import type { ScrapeEntry } from "./Scrape.ts"
-import { JITTER, LIMITS, type Limits, MAX_NUM_WANT, timeToLive } from "./ServerLimits.ts"
+import { EVICTION_TRIES, JITTER, LIMITS, type Limits, MAX_NUM_WANT, timeToLive } from "./ServerLimits.ts"
 import * as Swarm from "./Swarm.ts"
 
 /** One announce, already read and checked by the codec that it came through. */
@@ -133,21 +134,43 @@ export const announce = (
       Swarm.removePeer(family, peer)
       if (isLast) swarm = NONE
     }
-    return ok(answer(server, family, swarm, NONE, 0, true, false))
+    return ok(answer(server, family, swarm, NONE, 0, "leechers", false))
   }
 
   const seeds = query.leftBytes === 0
   if (peer !== NONE) {
     hear(server, family, swarm, peer, query, seeds)
-  } else if (hasRoom(server, family, swarm)) {
+  } else if (swarm === NONE || hasRoom(server, family, swarm)) {
+    // Whoever floods us is refused before anything goes for it.
     if (swarm === NONE && !AddressLimit.take(server.newSwarms, now, query.ip)) {
       return refuse(server, TOO_MANY_TORRENTS)
     }
     if (!AddressLimit.take(server.newPeers, now, query.ip)) return refuse(server, TOO_MANY_PEERS)
-    if (swarm === NONE) swarm = Swarm.create(family, query.infoHash)
+    if (swarm === NONE) {
+      if (!hasRoom(server, family, NONE) && !evict(server)) return refuse(server, FULL)
+      swarm = Swarm.create(family, query.infoHash)
+    }
     peer = Swarm.addPeer(family, swarm, query.ip, query.port, query.peerId, seeds, server.tick)
-  } else if (swarm === NONE) return refuse(server, FULL)
-  return ok(answer(server, family, swarm, peer, query.numWant, seeds, withPeerIds))
+  }
+  return ok(answer(server, family, swarm, peer, query.numWant, Choice.whom(query), withPeerIds))
+}
+
+/**
+ * Makes room for a new swarm: one goes that was drawn by chance and has nobody but a peer that has not stayed yet. False
+ * where none of those that were looked at is like that: then the table is full of what is alive.
+ */
+const evict = ({ rng, v4, v6 }: Server): boolean => {
+  // Where more of the swarms are is where the flood is.
+  const family = Swarm.size(v4) >= Swarm.size(v6) ? v4 : v6
+  for (let i = 0; i < EVICTION_TRIES; i++) {
+    const swarm = Swarm.random(family, rng)
+    if (swarm === NONE || Swarm.leechers(family, swarm) + Swarm.seeders(family, swarm) > 1) continue
+    const peer = Swarm.peerAt(family, swarm, 0)
+    if (Peers.hasStayed(family.peers, peer)) continue
+    Swarm.removePeer(family, peer)
+    return true
+  }
+  return false
 }
 
 const BAD_PORT = "port must be from 1 to 65535"
@@ -177,6 +200,7 @@ const hear = (
     Peers.setCounted(peers, peer)
     Swarm.setDownloads(family, swarm, Swarm.downloads(family, swarm) + 1)
   }
+  if (server.tick - Peers.seen(peers, peer) >= server.limits.minIntervalSeconds) Peers.setStayed(peers, peer)
   Swarm.setSeeder(family, peer, seeds)
   Peers.setPeerId(peers, peer, query.peerId)
   Peers.touch(peers, peer, server.tick)
@@ -197,22 +221,17 @@ const answer = (
   swarm: Ref,
   asker: Ref,
   wanted: number,
-  seeds: boolean,
+  whom: Choice.Whom,
   withPeerIds: boolean,
 ): AnnounceReply => {
   const { limits, reply, rng } = server
   const leechers = swarm === NONE ? 0 : Swarm.leechers(family, swarm)
   const seeders = swarm === NONE ? 0 : Swarm.seeders(family, swarm)
-  // Seeders have nothing for each other. Members stand leechers first, so this is a range, with or without the asker in it.
-  const range = seeds ? leechers : leechers + seeders
-  const skipped = asker === NONE || seeds ? range : Peers.position(family.peers, asker)
-  const others = skipped < range ? range - 1 : range
-  const count = Math.max(0, Math.min(wanted, MAX_NUM_WANT, others))
+  const most = Math.min(wanted, MAX_NUM_WANT)
+  const position = asker === NONE ? NONE : Peers.position(family.peers, asker)
+  const count = Choice.choose(rng, whom, leechers, seeders, position, most)
   let peers = empty
   if (count > 0) {
-    Draw.draw(rng, others, count)
-    // The last one stands in for the asker, and is not in the range that is drawn from.
-    for (let i = 0; i < count; i++) if (Draw.drawn[i] === skipped) Draw.drawn[i] = others
     Swarm.copyCompact(family, swarm, Draw.drawn, count, reply, 0)
     peers = reply.subarray(0, count * (family.ipBytes + 2))
   }

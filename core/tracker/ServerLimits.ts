@@ -14,7 +14,10 @@ export interface Limits {
   readonly intervalSeconds: number
   /** At most the shortest interval that is told. */
   readonly minIntervalSeconds: number
-  /** Torrents, counted for each family: at some 150 bytes each. A new one beyond is refused. */
+  /**
+   * Torrents, counted for each family: at some 150 bytes each. For a new one beyond goes one that has nobody but a peer that
+   * has not stayed yet, which is what a flood is made of; where there is none, the new one is refused.
+   */
   readonly maxSwarms: number
   /** In all, at some 80 bytes each, 100 for IPv6. Who comes beyond these two is answered, but not told to others. */
   readonly maxPeers: number
@@ -34,6 +37,12 @@ export const LIMITS: Limits = {
   newSwarmsPerAddress: 10_000,
   newPeersPerAddress: 100_000,
 }
+
+/**
+ * Torrents that are looked at for one that can go: where one in four can, all of these miss once in ten thousand times, and
+ * where none can, a flood costs as much as so many reads of memory each time.
+ */
+export const EVICTION_TRIES = 32
 
 /** Seconds that a peer is kept without a word: one announce may get lost. */
 export const timeToLive = (limits: Limits): number => 2 * limits.intervalSeconds

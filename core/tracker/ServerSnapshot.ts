@@ -144,6 +144,8 @@ const readPeer = (
   if (swarm === NONE) swarm = Swarm.create(family, infoHash)
   const peer = Swarm.addPeer(family, swarm, ip, port, peerId, (flags & SEEDER) !== 0, server.tick)
   if ((flags & COUNTED) !== 0) Peers.setCounted(peers, peer)
+  // It was there before the last start, at least.
+  Peers.setStayed(peers, peer)
   Peers.makeOldest(peers, peer, tick)
   return swarm
 }

@@ -13,6 +13,7 @@ import * as Arena from "../base/Arena.ts"
 import { NONE, type Ref } from "../base/Arena.ts"
 import type { Bytes } from "../base/Bytes.ts"
 import * as HashIndex from "../base/HashIndex.ts"
+import * as Rng from "../base/Rng.ts"
 import { HASH_BYTES } from "../base/Sha1.ts"
 import * as SipHash from "../base/SipHash.ts"
 import * as Members from "./Members.ts"
@@ -200,6 +201,16 @@ export const setSeeder = (family: Family, peer: Ref, seeds: boolean): void => {
   const border = seeds ? leechers(family, swarm) - 1 : leechers(family, swarm)
   exchange(family, swarm, Peers.position(family.peers, peer), border)
   changeCounts(family, swarm, seeds ? -1 : 1, seeds ? 1 : -1)
+}
+
+/**
+ * A swarm by chance: NONE where the row that was drawn is in no use. Where most rows are, a few tries find one.
+ */
+export const random = (family: Family, rng: Rng.Rng): Ref => {
+  if (family.swarms.touched === 0) return NONE
+  const swarm = Rng.below(rng, family.swarms.touched)
+  // A row that was released has no members left, and nothing but its first word is written to since.
+  return leechers(family, swarm) + seeders(family, swarm) === 0 ? NONE : swarm
 }
 
 /** The peer at a position, which is below the number of members. */

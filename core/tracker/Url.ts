@@ -79,8 +79,9 @@ export const MAX_URL_DATA_BYTES = 1_020
  * Reads the URL of a UDP tracker (BEP 15 and 41): the port must be there, for UDP trackers have no usual one. User and
  * password have no place in the protocol and are dropped.
  *
- * Any address will do: before a tracker has answered in its protocol, it gets 16 bytes of which a torrent can choose
- * none, so that no other service can be made to do anything, as `Destination.ts` has to prevent over HTTP.
+ * Almost any address will do, the shell leaves out link-local ones: before a tracker has answered in its protocol, it gets
+ * 16 bytes of which a torrent can choose none, so that no other service can be made to do anything, as `Destination.ts`
+ * has to prevent over HTTP.
  */
 export const udpTracker = (url: string): Result<UdpTracker, Announce.TrackerFailure> => {
   const parts = split(url)

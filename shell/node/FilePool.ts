@@ -3,9 +3,32 @@
  * use is never closed under its user; where all are in use, the next one waits.
  */
 import * as fs from "node:fs"
+import { StorageError } from "../StorageError.ts"
 
 /** A process may have 256 (macOS) or 1,024 (Linux) descriptors by default, and sockets need most of them. */
 export const DEFAULT_CAPACITY = 128
+
+/** Of fewer descriptors, this part is for files; the rest is for the runtime, sockets and the hasher. */
+const SHARE_OF_FEW = 1 / 4
+
+/** {@link DEFAULT_CAPACITY}, or less where the system gives this process fewer descriptors, as far as it tells. */
+export const capacityHere = (): number => {
+  try {
+    const [, soft] = fs.readFileSync("/proc/self/limits", "utf8").match(/^Max open files +(\d+)/m) ?? []
+    return Math.max(1, Math.min(DEFAULT_CAPACITY, Math.floor(Number(soft ?? Infinity) * SHARE_OF_FEW)))
+  } catch {
+    return DEFAULT_CAPACITY
+  }
+}
+
+/**
+ * How long a file waits for a descriptor where the process has none left: a flood of connections takes them all for
+ * moments, and must not end a download.
+ */
+export const PATIENCE_MS = 3_000
+
+/** Time between two tries. */
+const RETRY_MS = 25
 
 export interface FilePool {
   /**
@@ -35,7 +58,7 @@ interface Entry {
   onIdle: (() => void) | undefined
 }
 
-export const make = (capacity = DEFAULT_CAPACITY): FilePool => {
+export const make = (capacity = DEFAULT_CAPACITY, patienceMs = PATIENCE_MS): FilePool => {
   // From the least to the most recently used. Few enough to be searched: a search costs less than any system call.
   const entries = new Set<Entry>()
   const waiting: Array<() => void> = []
@@ -87,17 +110,25 @@ export const make = (capacity = DEFAULT_CAPACITY): FilePool => {
   }
 
   /** Opens a file after the one that it takes the place of has been closed. */
-  const replace = async (victim: Entry | undefined, open: () => Promise<number>): Promise<number> => {
+  const replace = async (
+    victim: Entry | undefined,
+    open: () => Promise<number>,
+    waitedMs = 0,
+  ): Promise<number> => {
     if (victim !== undefined) await closeFile(victim)
     try {
       return await open()
     } catch (error) {
-      const code = (error as { readonly code?: string }).code
-      const other = code === "EMFILE" || code === "ENFILE" ? idle() : undefined
-      if (other === undefined) throw error
+      if (!isOutOfFiles(error)) throw error
       // The process ran out before the pool did: give one back and try again.
-      entries.delete(other)
-      return replace(other, open)
+      const other = idle()
+      if (other !== undefined) {
+        entries.delete(other)
+        return replace(other, open, waitedMs)
+      }
+      if (waitedMs >= patienceMs) throw error
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      return replace(undefined, open, waitedMs + RETRY_MS)
     }
   }
 
@@ -142,6 +173,13 @@ export const make = (capacity = DEFAULT_CAPACITY): FilePool => {
     },
     size: () => entries.size,
   }
+}
+
+/** Said by the system, or by whoever opened the file in the words of the port. */
+const isOutOfFiles = (error: unknown): boolean => {
+  if (error instanceof StorageError) return error.reason === "TooManyOpenFiles"
+  const { code } = error as { readonly code?: string }
+  return code === "EMFILE" || code === "ENFILE"
 }
 
 /** Never fails: a file that could not be opened needs no closing, and what closing reports, `sync` has reported. */

@@ -5,6 +5,7 @@ import { assert } from "../../core/base/Assert.ts"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import type { FileStat } from "../../core/torrent/Resume.ts"
 import { BlockStore, type TorrentStore } from "../BlockStore.ts"
+import * as Holders from "../Holders.ts"
 import * as Layout from "../Layout.ts"
 import * as StorageError from "../StorageError.ts"
 import * as FilePool from "./FilePool.ts"
@@ -19,6 +20,9 @@ const makeStore = (
   const partsPath = Layout.absolute(layout, layout.partsFile)
   /** Written since the last `sync`, by path: how long the file is to be. */
   const unsynced = new Map<string, number | undefined>()
+  /** Files that this store has opened for writing, under their own names. */
+  const own = new Set<string>()
+  let lost: unknown
   let isClosed = false
 
   /** Runs to its end even if nobody waits any more: a write that has begun is not half a write. */
@@ -44,10 +48,13 @@ const makeStore = (
     try {
       const stats = await Files.fstat(file)
       if (!stats.isFile()) throw StorageError.make("Conflict", "write", path)
+      await Preflight.requireSame(layout.directory, path, stats)
+      if (!own.has(path)) Preflight.requireSingleName(path, stats)
       if (fullBytes !== undefined && stats.size > fullBytes) {
         throw Preflight.tooLong(path, stats.size, fullBytes)
       }
       if (fullBytes !== undefined && stats.size < fullBytes) await Files.ftruncate(file, fullBytes)
+      own.add(path)
       return file
     } catch (error) {
       await Files.close(file).catch(() => undefined)
@@ -112,11 +119,19 @@ const makeStore = (
     })
 
   const sync = attempt(async () => {
+    if (lost !== undefined) throw lost
     await Files.mapLimited([...unsynced], async ([path, fullBytes]) => {
       // Before, not after: what is written meanwhile is for the next time.
       unsynced.delete(path)
       try {
-        await withWritable(path, fullBytes, (file) => Files.sync(file, path))
+        await withWritable(path, fullBytes, async (file) => {
+          await Files.sync(file, path).catch((error) => {
+            // The system tells only once that it could not write, and then takes the pages for written: from now on
+            // nobody knows what is on the device, whatever the next call says.
+            lost = error
+            throw error
+          })
+        })
       } catch (error) {
         unsynced.set(path, fullBytes)
         throw error
@@ -144,7 +159,7 @@ export const layerWith = ({ capacity }: { readonly capacity: number }): Layer.La
   Layer.sync(BlockStore, () => {
     const pool = FilePool.make(capacity)
     return {
-      open: (layout) => {
+      open: Holders.guard((layout) => {
         Layout.assertLayout(layout)
         return Effect.acquireRelease(
           // A copy, because the pool knows a store by its layout, and one layout may be opened twice.
@@ -153,8 +168,10 @@ export const layerWith = ({ capacity }: { readonly capacity: number }): Layer.La
           ),
           (store) => store.close,
         )
-      },
+      }),
     }
   })
 
-export const layer: Layer.Layer<BlockStore> = layerWith({ capacity: FilePool.DEFAULT_CAPACITY })
+export const layer: Layer.Layer<BlockStore> = Layer.suspend(() =>
+  layerWith({ capacity: FilePool.capacityHere() })
+)

@@ -11,6 +11,7 @@ import { assert } from "../../core/base/Assert.ts"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import { err, ok, type Result } from "../../core/base/Result.ts"
 import { type Millis, SECOND } from "../../core/base/Time.ts"
+import * as Choice from "../../core/tracker/Choice.ts"
 import type { ScrapeEntry } from "../../core/tracker/Scrape.ts"
 import type { AnnounceQuery, AnnounceReply } from "../../core/tracker/Server.ts"
 import { JITTER, LIMITS, type Limits } from "../../core/tracker/ServerLimits.ts"
@@ -71,6 +72,7 @@ export const layer = (options: RedisOptions): Layer.Layer<PeerStore, RedisOption
             kindOf(query),
             String(query.numWant),
             withPeerIds ? "1" : "0",
+            Choice.whom(query) === "leechers first" ? "1" : "0",
           ]
           link.call(scripts.announce, keys, args, (result) => {
             if (!result.ok) return reply(err(storeError(result.error)))

@@ -8,6 +8,8 @@ import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Address, isLoopback } from "../../core/base/Address.ts"
+import { toHex } from "../../core/base/Bytes.ts"
+import * as IpBytes from "../../core/base/IpBytes.ts"
 import { HttpListener, type HttpReply, type HttpServe } from "../TrackerHttp.ts"
 import { type ListenError, listenError, type ListenReason } from "../Transport.ts"
 
@@ -18,7 +20,14 @@ export const REQUEST_TIMEOUT_MS = 10_000
 /** Between two requests: most clients ask once and come back in half an hour. */
 export const KEEP_ALIVE_MS = 15_000
 /** At a time: beyond that they are waiting for each other, and each one costs some kilobytes. */
-const MAX_CONNECTIONS = 10_000
+export const MAX_CONNECTIONS = 10_000
+/**
+ * From one address (IPv6: a /64), so that it takes ten of them to leave nothing for others. The users behind one NAT, and
+ * the proxy in front of a tracker, have a few hundred at a time.
+ */
+export const MAX_CONNECTIONS_PER_ADDRESS = 1_000
+/** Without a byte in either direction: whoever doesn't take the answers to what it asks is not waited for. */
+export const SILENT_MS = 20_000
 /** What is under way when the server stops is given as long to end. */
 const STOP_MS = 2_000
 
@@ -95,6 +104,28 @@ const handler = (server: http.Server, serve: HttpServe): http.RequestListener =>
   })
 }
 
+/** Who has a connection, by address as {@link MAX_CONNECTIONS_PER_ADDRESS} counts. */
+const makeDoor = (): (socket: Socket) => void => {
+  const counts = new Map<string, number>()
+  return (socket) => {
+    const ip = IpBytes.fromText(plainHost(socket.remoteAddress ?? ""))
+    // Gone already.
+    if (ip === undefined) return void socket.destroy()
+    const key = toHex(ip.subarray(0, PREFIX6_BYTES))
+    const count = counts.get(key) ?? 0
+    if (count >= MAX_CONNECTIONS_PER_ADDRESS) return void socket.destroy()
+    counts.set(key, count + 1)
+    socket.once("close", () => {
+      const left = counts.get(key)! - 1
+      if (left === 0) counts.delete(key)
+      else counts.set(key, left)
+    })
+  }
+}
+
+/** A customer's whole network, as `AddressLimit` counts it too; an IPv4 address is shorter. */
+const PREFIX6_BYTES = 8
+
 type Listen = (typeof HttpListener.Service)["listen"]
 
 /** Takes no more connections, lets what is under way end, and then cuts what is left. */
@@ -120,6 +151,8 @@ const listenWith = (requestTimeoutMs: number): Listen => ({ host, port }, serve,
         noDelay: true,
       })
       server.maxConnections = MAX_CONNECTIONS
+      server.timeout = SILENT_MS
+      server.on("connection", makeDoor())
       server.on("request", handler(server, serve))
       server.on("clientError", (error: SystemError, socket) => {
         // What follows the first mistake is part of it.

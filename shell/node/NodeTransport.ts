@@ -2,89 +2,26 @@
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../../core/base/Address.ts"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import * as Slabs from "../Slabs.ts"
 import {
   type ConnectError,
-  connectError,
   type Connection,
   type ConnectionHandlers,
-  type ConnectReason,
   connectWith,
   DRAIN_BYTES,
   type Listener,
   type ListenError,
-  listenError,
   type ListenOptions,
-  type ListenReason,
   type OnConnection,
   Transport,
 } from "../Transport.ts"
+import * as Accepting from "./Accepting.ts"
+import * as Descriptors from "./Descriptors.ts"
 import * as ReadBuffer from "./ReadBuffer.ts"
-
-const CONNECT_REASONS: ReadonlyMap<string, ConnectReason> = new Map([
-  ["ECONNREFUSED", "Refused"],
-  ["ETIMEDOUT", "Timeout"],
-  ["EHOSTUNREACH", "Unreachable"],
-  ["ENETUNREACH", "Unreachable"],
-  ["EHOSTDOWN", "Unreachable"],
-  ["ENETDOWN", "Unreachable"],
-  ["ENOTFOUND", "Dns"],
-  ["EAI_AGAIN", "Dns"],
-  ["EAI_FAIL", "Dns"],
-  ["EAI_NODATA", "Dns"],
-  ["EAI_NONAME", "Dns"],
-  ["ECONNRESET", "Reset"],
-  ["EADDRNOTAVAIL", "BadLocalAddress"],
-  ["EINVAL", "BadLocalAddress"], // from a loopback address to another network; and what Deno makes of the one above
-  ["ERR_INVALID_IP_ADDRESS", "BadLocalAddress"],
-  ["EACCES", "Denied"],
-  ["EPERM", "Denied"],
-  ["NotCapable", "Denied"], // Deno's own, without a code
-  ["EMFILE", "TooManyOpenFiles"],
-  ["ENFILE", "TooManyOpenFiles"],
-])
-
-const LISTEN_REASONS: ReadonlyMap<string, ListenReason> = new Map([
-  ["EADDRINUSE", "AddressInUse"],
-  ["EADDRNOTAVAIL", "AddressNotAvailable"],
-  ["EINVAL", "AddressNotAvailable"], // what Deno makes of it
-  ["ENOTFOUND", "AddressNotAvailable"],
-  ["EACCES", "Denied"],
-  ["EPERM", "Denied"],
-  ["NotCapable", "Denied"],
-])
-
-/** Why an open connection broke, for people; the rest of the codes speak for themselves. */
-const CLOSE_REASONS: ReadonlyMap<string, string> = new Map([
-  ["ECONNRESET", "connection reset by the peer"],
-  ["EPIPE", "connection closed by the peer"],
-  ["ETIMEDOUT", "connection timed out"],
-  ["EHOSTUNREACH", "no route to the peer any more"],
-  ["ENETUNREACH", "the network is gone"],
-])
-
-interface SystemError extends Error {
-  readonly code?: string
-  /** One error an address, where a name has several. */
-  readonly errors?: ReadonlyArray<SystemError>
-}
-
-/** Errors of several addresses come as one without a code; the first speaks for all. */
-const codeOf = (error: SystemError): string => error.code ?? error.errors?.[0]?.code ?? error.name
-
-const toConnectError = (address: Address, error: SystemError): ConnectError => {
-  const code = codeOf(error)
-  const reason = CONNECT_REASONS.get(code) ?? "Other"
-  return connectError(reason, address, reason === "Other" ? `${code}: ${error.message}` : code)
-}
-
-/** An IPv4 peer on a socket that takes both families comes as `::ffff:192.0.2.1`. */
-const plainHost = (host: string): string =>
-  host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
+import { CLOSE_REASONS, codeOf, CONNECT_REASONS, type SystemError, toConnectError } from "./SocketErrors.ts"
 
 /**
  * How long a connection that was closed goes on: time for what is queued to leave, and for the peer to read it. A system
@@ -92,8 +29,16 @@ const plainHost = (host: string): string =>
  */
 const LINGER_MS = 2_000
 
+/** So many may linger at a time; of more, the oldest has had its time: floods of connections must not add up. */
+const MAX_LINGERING = 64
+
+/** What is read and dropped of one that lingers: its peer's last messages, and no flood. */
+const MAX_LINGER_BYTES = 1024 * 1024
+
 /** What the connections of one layer share. */
 interface Shared {
+  /** Connections that the system allows, if that is known. */
+  readonly capacity: number | undefined
   readonly slabs: Slabs.Slabs
   /** Closed by their owners, and not gone yet. */
   readonly lingering: Set<net.Socket>
@@ -104,6 +49,7 @@ const linger = (socket: net.Socket, { lingering }: Shared): void => {
   if (socket.destroyed) return
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   lingering.add(socket)
+  if (lingering.size > MAX_LINGERING) lingering.values().next().value!.destroy()
   socket.once("close", () => {
     clearTimeout(timer)
     lingering.delete(socket)
@@ -138,6 +84,8 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
   let isPaused = false
   let isAboveMark = false
   let isCorked = false
+  let hasWritten = false
+  let droppedBytes = 0
   /** How it ended, where that was before anyone was there to hear it. */
   let unheard: { readonly reason: string | undefined } | undefined
 
@@ -166,11 +114,12 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
 
   const connection: Connection = {
     remote: {
-      host: plainHost(socket.remoteAddress ?? fallback.host),
+      host: Accepting.plainHost(socket.remoteAddress ?? fallback.host),
       port: socket.remotePort ?? fallback.port,
     },
     write: (bytes) => {
       if (isClosed || bytes.length === 0) return
+      hasWritten = true
       // What one turn of the protocol writes, headers and blocks, leaves in one system call.
       if (!isCorked) {
         isCorked = true
@@ -193,7 +142,9 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
       if (isClosed) return
       isClosed = true
       unheard = undefined
-      linger(socket, shared)
+      // To whom nothing was said, nothing can get lost.
+      if (hasWritten) linger(socket, shared)
+      else socket.destroy()
     },
   }
   return {
@@ -201,7 +152,8 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
     deliver: (bytes: Bytes): boolean => {
       if (isClosed) {
         shared.slabs.giveBack(bytes.buffer, bytes.length)
-        return true
+        droppedBytes += bytes.length
+        return droppedBytes < MAX_LINGER_BYTES
       }
       handlers?.onRead(bytes)
       return isClosed || !isPaused
@@ -291,49 +243,28 @@ const listen = (shared: Shared) =>
   options: ListenOptions,
   onConnection: OnConnection,
 ): Effect.Effect<Listener, ListenError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const runtime = yield* Effect.runtime<never>()
-    const asked: Address = { host: options.host ?? "::", port: options.port }
-    const accept = (socket: net.Socket): void => {
-      // Gone again before anyone could look.
-      if (socket.remoteAddress === undefined) return void socket.destroy()
-      const open = takeOver(socket, shared, asked)
-      let hasHandlers = false
-      onConnection(open.connection, (handlers) => {
-        hasHandlers = true
-        open.begin(handlers)
-      })
-      if (!hasHandlers) open.connection.close()
-    }
-    const server = yield* Effect.acquireRelease(
-      Effect.async<net.Server, ReturnType<typeof listenError>>((resume) => {
-        const server = net.createServer({ noDelay: true, pauseOnConnect: true }, accept)
-        server.once("error", (error: SystemError) => {
-          const reason = LISTEN_REASONS.get(codeOf(error)) ?? "Other"
-          resume(listenError(reason, asked, reason === "Other" ? error.message : codeOf(error)))
-        })
-        server.listen(options, () => {
-          server.removeAllListeners("error")
-          // What goes wrong later concerns one connection that never was.
-          server.on("error", (error) =>
-            Runtime.runFork(runtime)(Effect.logWarning(`accepting a peer: ${error.message}`)))
-          resume(Effect.succeed(server))
-        })
-      }),
-      // Only the listening ends here: waiting for the connections would wait for their owners.
-      (server) =>
-        Effect.sync(() => server.close()),
-    )
-    const { address, port } = server.address() as net.AddressInfo
-    return { address: { host: address, port } }
+  Accepting.open(options, shared.capacity, (socket, address) => {
+    const open = takeOver(socket, shared, address)
+    let hasHandlers = false
+    onConnection(open.connection, (handlers) => {
+      hasHandlers = true
+      open.begin(handlers)
+    })
+    if (!hasHandlers) open.connection.close()
   })
 
 /** Its end waits for connections that were closed: what they still have to send would end with the process. */
 export const layer: Layer.Layer<Transport> = Layer.scoped(
   Transport,
   Effect.gen(function* () {
-    const shared: Shared = { slabs: Slabs.make(), lingering: new Set() }
+    const capacity = Descriptors.capacity()
+    const shared: Shared = { capacity, slabs: Slabs.make(), lingering: new Set() }
     yield* Effect.addFinalizer(() => allGone(shared))
-    return { connect: connect(shared), recycle: shared.slabs.giveBack, listen: listen(shared) }
+    return {
+      connect: connect(shared),
+      recycle: shared.slabs.giveBack,
+      listen: listen(shared),
+      capacity,
+    }
   }),
 )

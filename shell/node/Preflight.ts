@@ -69,6 +69,37 @@ export const makeWay = async (root: string, path: string): Promise<void> => {
   }
 }
 
+/**
+ * Fails unless `opened` is what is at `path` now, and no link on the way to it: the way may have been changed between
+ * {@link makeWay} and the opening. Nothing has been written by then; what was opened elsewhere may have been created.
+ */
+export const requireSame = async (root: string, path: string, opened: Stats): Promise<void> => {
+  for (const directory of between(root, dirname(path))) {
+    const stats = await Files.lstat(directory)
+    if (stats !== undefined) checkDirectory(directory, stats)
+  }
+  const found = await Files.lstat(path)
+  // Some file systems have no numbers.
+  if (found?.ino === opened.ino && found.dev === opened.dev || (opened.ino ?? 0) === 0) return
+  throw StorageError.make(
+    "Conflict",
+    "write",
+    path,
+    "it was replaced while it was being opened; see who else works in this directory, and start again",
+  )
+}
+
+/** Fails where the file has another name besides: under that, it would change too. */
+export const requireSingleName = (path: string, { nlink, size }: Stats): void => {
+  if (nlink === null || nlink <= 1 || size === 0) return
+  throw StorageError.make(
+    "Conflict",
+    "write",
+    path,
+    "the file has another name, too (a hard link), and would change under both; put a copy in its place",
+  )
+}
+
 /** True if the directories between `root` and `directory`, both included, are there. */
 const hasWay = (root: string, directory: string, ways: Map<string, Promise<boolean>>): Promise<boolean> => {
   const known = ways.get(directory)

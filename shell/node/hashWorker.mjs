@@ -56,9 +56,28 @@ const hashZeros = (hash, bytes) => {
   }
 }
 
+/** As long as `FilePool.ts` waits for a descriptor, and between two tries. */
+const PATIENCE_MS = 3_000
+const RETRY_MS = 25
+
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/** A thread of its own may wait where it stands. @type {(path: string) => number} */
+const openPatiently = (path) => {
+  for (let waitedMs = 0;; waitedMs += RETRY_MS) {
+    try {
+      return openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    } catch (error) {
+      const { code } = /** @type {{ code?: string }} */ (error)
+      if ((code !== "EMFILE" && code !== "ENFILE") || waitedMs >= PATIENCE_MS) throw error
+      Atomics.wait(never, 0, 0, RETRY_MS)
+    }
+  }
+}
+
 /** @type {(hash: Digester, path: string, offset: number, bytes: number) => void} */
 const hashFile = (hash, path, offset, bytes) => {
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  const file = openPatiently(path)
   try {
     let at = offset
     for (let left = bytes; left > 0;) {

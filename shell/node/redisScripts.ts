@@ -98,7 +98,10 @@ if member then call('HSET', ids, addr, ARGV[2]) end
 local seeders, leechers = call('ZCARD', s), call('ZCARD', l)
 local from = leechers
 if role == 'l' and member then from = from - 1 end
-local all = role == 's' and from or from + seeders
+local all = from
+if role == 'l' then all = from + seeders
+-- Spare places of some go to seeders, see Choice.ts.
+elseif ARGV[6] == '1' then all = from + seeders - (member and 1 or 0) end
 local want = math.min(tonumber(ARGV[4]), ${MAX_NUM_WANT}, all)
 if want <= 0 then return {seeders, leechers, '', ''} end
 
@@ -124,7 +127,13 @@ local function draw(key, count, size)
   end
 end
 
-if role == 's' then draw(l, want, leechers)
+if role == 's' then
+  draw(l, math.min(want, leechers), leechers)
+  local spare = want - #out
+  if spare > 0 then
+    draw(s, spare + 1, seeders)
+    out[want + 1] = nil
+  end
 else
   -- As many seeders as is their part in the swarm, the rest of the division by chance.
   local seeds = math.min(seeders, math.max(want - from, math.floor(want * seeders / all + chance)))

@@ -80,7 +80,7 @@ export const ports = ({ disk, host }: Machine, process: Process.Process): Layer.
     SimResumeStore.layer(disk, process),
     Engine.layerTrackersOnly,
     TrackerClient.layerByScheme({
-      http: Layer.provide(TrackerClientHttp.layerHttp, SimHttp.client(host, process)),
+      http: Layer.provide(TrackerClientHttp.layer(), SimHttp.client(host, process)),
       udp: Layer.provide(
         TrackerClientUdp.layer({ bind: host.ip, transactionId: Random.nextIntBetween(0, 2 ** 32) }),
         SimDatagram.layer(host, process),

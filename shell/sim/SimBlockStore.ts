@@ -6,6 +6,7 @@ import * as Scope from "effect/Scope"
 import { assert } from "../../core/base/Assert.ts"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import { BlockStore, type Extent, type TorrentStore } from "../BlockStore.ts"
+import * as Holders from "../Holders.ts"
 import * as Layout from "../Layout.ts"
 import * as MemoryDisk from "../MemoryDisk.ts"
 import * as StorageError from "../StorageError.ts"
@@ -16,7 +17,7 @@ import * as World from "./World.ts"
 export const layer = (disk: SimDisk.SimDisk, process: Process.Process): Layer.Layer<BlockStore> =>
   Layer.sync(BlockStore, () => {
     process.onGone.push(() => SimDisk.processGone(disk, process))
-    return { open: (layout) => Effect.map(open(disk, process, layout), ({ store }) => store) }
+    return { open: Holders.guard((layout) => Effect.map(open(disk, process, layout), ({ store }) => store)) }
   })
 
 const open = (disk: SimDisk.SimDisk, process: Process.Process, layout: Layout.Layout) =>

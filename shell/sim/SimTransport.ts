@@ -3,7 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Address } from "../../core/base/Address.ts"
 import { format } from "../../core/base/Address.ts"
-import { connectError, type ConnectReason, connectWith, listenError, Transport } from "../Transport.ts"
+import {
+  connectError,
+  type ConnectReason,
+  connectWith,
+  guarded,
+  listenError,
+  Transport,
+} from "../Transport.ts"
 import * as Network from "./Network.ts"
 import type * as Process from "./Process.ts"
 import { End } from "./Stream.ts"
@@ -37,13 +44,16 @@ const make = (host: Network.Host, process: Process.Process): Transport["Type"] =
     ),
   // Memory is the runtime's affair: nothing is read over what was given out.
   recycle: () => {},
-  listen: ({ host: ip = "0.0.0.0", port }, onConnection) =>
+  listen: ({ admits, host: ip = "0.0.0.0", port }, onConnection) =>
     Effect.map(
       Effect.acquireRelease(
         Effect.suspend(() => {
           const address = { host: ip, port: port === 0 ? Network.newPort(host) : port }
           if (!Network.isOwn(host, ip)) return listenError("AddressNotAvailable", address)
-          const release = Network.occupy(host.listeners, address, { process, onConnection })
+          const release = Network.occupy(host.listeners, address, {
+            process,
+            onConnection: guarded(admits, onConnection),
+          })
           if (release === undefined) return listenError("AddressInUse", address)
           process.onGone.push(release)
           return Effect.succeed({ address, release })

@@ -56,6 +56,8 @@ describe("options of download", () => {
   it("have defaults", async () => {
     expect(await plan(["download", "a.torrent"])).toEqual({
       command: "download",
+      allowIdna: false,
+      allowLocal: false,
       allTiers: false,
       args: ["a.torrent"],
       json: false,

@@ -28,6 +28,8 @@ const options: Parameters<typeof Seed.run>[0] = {
   data: "here",
   port: undefined,
   bind: undefined,
+  allowIdna: false,
+  allowLocal: false,
   allTiers: false,
   maxPeers: 80,
   maxDownloadRate: 0,

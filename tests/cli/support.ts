@@ -129,6 +129,8 @@ export const downloadOptions: DownloadOptions = {
   peers: [],
   port: undefined,
   bind: undefined,
+  allowIdna: false,
+  allowLocal: false,
   allTiers: false,
   bootstrap: [],
   maxPeers: 80,

@@ -238,6 +238,38 @@ export const contract = (
         expectBytes(disk.get(at("b")), random(3))
       }))
 
+    test("lets only the first of two torrents write to a path that both have, and both read it", () =>
+      Effect.gen(function* () {
+        const disk = yield* TestDisk
+        const { open } = yield* BlockStore
+        const layout = (directory: string, path: string, partsFile: string) => ({
+          ...layoutOf(directory, [[path, 40_000], [`${partsFile}.bin`, 10_000]]),
+          partsFile,
+        })
+        const second = yield* Effect.scoped(Effect.gen(function* () {
+          const first = yield* open(layout(disk.directory, "x/y", "first"))
+          const second = yield* Effect.scoped(Effect.gen(function* () {
+            const store = yield* open(layout(`${disk.directory}/x`, "y", "second"))
+            const error = yield* Effect.flip(store.write(0, [random(40_000, 2)]))
+            expect(error).toMatchObject({ reason: "Conflict", path: `${disk.directory}/x/y` })
+            expect(error.message).toContain("another torrent")
+            // Also where only a part of what is to be written lies there.
+            expect(yield* Effect.flip(store.write(39_990, [random(20)]))).toMatchObject({
+              reason: "Conflict",
+            })
+            yield* store.write(40_000, [random(10_000, 3)])
+            yield* first.write(0, [random(40_000, 1)])
+            expectBytes(yield* store.read(0, 40_000), random(40_000, 1))
+            return true
+          }))
+          return second
+        }))
+        expect(second).toBe(true)
+        const later = yield* open(layout(`${disk.directory}/x`, "y", "second"))
+        yield* later.write(0, [random(40_000, 2)])
+        expectBytes(disk.get(`${disk.directory}/x/y`), random(40_000, 2))
+      }))
+
     test("refuses a file in the place of the directory", () =>
       Effect.gen(function* () {
         const { disk, store, at } = yield* open((directory) => mixed(`${directory}/down`))

@@ -42,6 +42,8 @@ export const peer6 = (n: number, changes: Partial<AnnounceQuery> = {}): Announce
 
 const SEED = { leftBytes: 0 } as const
 
+const ARIA2 = Bytes.latin1("A2-1-36-0-0123456789")
+
 const idOf = (n: number): Bytes.Bytes => Bytes.latin1(`-SH0100-${String(n).padStart(12, "0")}`)
 
 const compactOf = ({ ip, port }: AnnounceQuery): string => Bytes.toHex(Uint8Array.of(...ip, port >> 8, port))
@@ -140,6 +142,23 @@ export const contract = (name: string, make: Make, missing?: string): void => {
         expect(peersOf(yield* announce(store, peer(4, SEED)))).toEqual([compactOf(peer(3))])
         expect(peersOf(yield* announce(store, peer(3))).toSorted())
           .toEqual([1, 2, 4].map((n) => compactOf(peer(n))))
+      }))
+
+    test("gives an aria2 that starts with left=0 seeders too, behind all leechers, as long as it wants more", (store) =>
+      Effect.gen(function* () {
+        yield* all(store, [peer(1, SEED), peer(2, SEED), peer(3), peer(4)])
+        const start = (n: number, numWant = 50) =>
+          Effect.map(
+            announce(store, peer(n, { ...SEED, event: "started", numWant, peerId: ARIA2 })),
+            (reply) => peersOf(reply),
+          )
+        const told = yield* start(5)
+        expect(told.slice(0, 2).toSorted()).toEqual([3, 4].map((n) => compactOf(peer(n))))
+        expect(told.slice(2).toSorted()).toEqual([1, 2].map((n) => compactOf(peer(n))))
+        expect((yield* start(1)).toSorted()).toEqual([2, 3, 4, 5].map((n) => compactOf(peer(n))))
+        expect(yield* start(1, 3)).toHaveLength(3)
+        expect((yield* start(6, 2)).toSorted()).toEqual([3, 4].map((n) => compactOf(peer(n))))
+        expect(yield* start(6, 0)).toEqual([])
       }))
 
     test("keeps IPv4 and IPv6 apart, but counts both in a scrape", (store) =>
@@ -359,27 +378,30 @@ export const contract = (name: string, make: Make, missing?: string): void => {
 
     test("answers whom it has no room for, but tells nobody of him", (store) =>
       Effect.gen(function* () {
-        yield* all(store, [peer(1), peer(2)])
-        const reply = yield* announce(store, peer(3))
-        expect(reply).toMatchObject({ leechers: 2 })
-        expect(peersOf(reply).toSorted()).toEqual([compactOf(peer(1)), compactOf(peer(2))])
-        expect(peersOf(yield* announce(store, peer(1)))).toEqual([compactOf(peer(2))])
-        yield* announce(store, peer(4, { infoHash: hash(2) }))
-        expect(yield* announce(store, peer(5, { infoHash: hash(2) }))).toMatchObject({ leechers: 1 })
-        expect(yield* Effect.flip(announce(store, peer(5, { infoHash: hash(3) })))).toEqual({
+        yield* all(store, [peer(1), peer(2), peer(3)])
+        const reply = yield* announce(store, peer(4))
+        expect(reply).toMatchObject({ leechers: 3 })
+        expect(peersOf(reply).toSorted()).toEqual([1, 2, 3].map((n) => compactOf(peer(n))))
+        expect(peersOf(yield* announce(store, peer(1))).toSorted()).toEqual(
+          [2, 3].map((n) => compactOf(peer(n))),
+        )
+        yield* all(store, [5, 6].map((n) => peer(n, { infoHash: hash(2) })))
+        expect(yield* announce(store, peer(7, { infoHash: hash(2) }))).toMatchObject({ leechers: 2 })
+        expect(yield* Effect.flip(announce(store, peer(7, { infoHash: hash(3) })))).toEqual({
           reason: "Refused",
           message: "this tracker takes no more torrents",
         })
-        expect(yield* stats(store)).toMatchObject({ swarms: 2, leechers: 3 })
-      }), { maxPeersPerSwarm: 2, maxPeers: 3 })
+        expect(yield* stats(store)).toMatchObject({ swarms: 2, leechers: 5 })
+      }), { maxPeersPerSwarm: 3, maxPeers: 5 })
 
     test("refuses more torrents than it has room for", (store) =>
       Effect.gen(function* () {
-        yield* all(store, [peer(1), peer(2, { infoHash: hash(2) })])
+        // Two in each, or one could go to make room.
+        yield* all(store, [1, 2].flatMap((n) => [peer(n), peer(n, { infoHash: hash(2) })]))
         const error = yield* Effect.flip(announce(store, peer(3, { infoHash: hash(3) })))
         expect(error).toEqual({ reason: "Refused", message: "this tracker takes no more torrents" })
-        expect(yield* announce(store, peer(4))).toMatchObject({ leechers: 2 })
-        expect(yield* stats(store)).toMatchObject({ swarms: 2, leechers: 3 })
+        expect(yield* announce(store, peer(4))).toMatchObject({ leechers: 3 })
+        expect(yield* stats(store)).toMatchObject({ swarms: 2, leechers: 5 })
       }), { maxSwarms: 2 })
 
     test("lets one address bring only so many peers and torrents", (store) =>

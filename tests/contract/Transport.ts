@@ -77,6 +77,32 @@ export const contract = (
         }
       }))
 
+    test("cuts off whom `admits` refuses, and asks it once for each connection", () =>
+      Effect.gen(function* () {
+        const transport = yield* Transport
+        const asked: Array<Address> = []
+        let taken = 0
+        const { address } = yield* transport.listen({
+          host: HOST,
+          port: 0,
+          admits: (remote) => asked.push(remote) > 1,
+        }, (_, setHandlers) => {
+          taken++
+          setHandlers({ onRead: () => {}, onDrain: () => {}, onClose: () => {} })
+        })
+        const refused = watch()
+        const outcome = yield* Effect.either(
+          transport.connect(address, { timeoutMs: TIMEOUT_MS }, refused.handlers),
+        )
+        // It may be cut off before the dial was seen to succeed.
+        if (outcome._tag === "Right") yield* refused.until(({ closes }) => closes.length > 0)
+        const connection = yield* transport.connect(address, { timeoutMs: TIMEOUT_MS }, watch().handlers)
+        for (let i = 0; taken === 0 && i < 1_000; i++) yield* letThingsHappen
+        connection.close()
+        expect([asked.length, taken]).toEqual([2, 1])
+        expect(asked[0]!.host).toBe(HOST)
+      }))
+
     test("knows who is at the other end", () =>
       Effect.gen(function* () {
         const { address, near, far } = yield* pair

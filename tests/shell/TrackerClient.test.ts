@@ -11,6 +11,7 @@ import type { ScrapeEntry } from "../../core/tracker/Scrape.ts"
 import * as Udp from "../../core/tracker/Udp.ts"
 import * as Datagram from "../../shell/Datagram.ts"
 import * as NodeDatagram from "../../shell/node/NodeDatagram.ts"
+import * as NodeHttpClient from "../../shell/node/NodeHttpClient.ts"
 import * as SimDatagram from "../../shell/sim/SimDatagram.ts"
 import * as SimHttp from "../../shell/sim/SimHttp.ts"
 import {
@@ -39,7 +40,10 @@ contract("over HTTP", (onAnnounce, onScrape) =>
     serve((request, response) => {
       response.end(answerHttp(request.url ?? "", onAnnounce, onScrape))
     }),
-    ({ origin }) => ({ layer: TrackerClientHttp.layer, url: `${origin}/announce?passkey=secret` }),
+    ({ origin }) => ({
+      layer: Layer.provide(TrackerClientHttp.layer(), NodeHttpClient.layer),
+      url: `${origin}/announce?passkey=secret`,
+    }),
   ), { isUdp: false })
 
 const answerHttp = (
@@ -114,7 +118,7 @@ const overSimulatedHttp = (onAnnounce: AnnounceHandler, onScrape?: ScrapeHandler
       () => {},
     )
     return {
-      layer: Layer.provide(TrackerClientHttp.layerHttp, SimHttp.client(host, process)),
+      layer: Layer.provide(TrackerClientHttp.layer(), SimHttp.client(host, process)),
       url: `http://127.0.0.1:${port}/announce?passkey=secret`,
     }
   }).pipe(Effect.orDie)

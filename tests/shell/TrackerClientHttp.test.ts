@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import type { ServerResponse } from "node:http"
 import { Readable } from "node:stream"
@@ -12,13 +13,14 @@ import * as Bytes from "../../core/base/Bytes.ts"
 import * as Encode from "../../core/bencode/Encode.ts"
 import type { AnnounceRequest } from "../../core/tracker/Announce.ts"
 import { STOPPED_TIMEOUT_MS, TrackerClient, type TrackerError } from "../../shell/TrackerClient.ts"
+import * as NodeHttpClient from "../../shell/node/NodeHttpClient.ts"
 import * as TrackerClientHttp from "../../shell/TrackerClientHttp.ts"
 import { request } from "../contract/TrackerClient.ts"
 import { serve, serveTcp } from "./HttpServer.ts"
 
 const announce = (url: string, asked: AnnounceRequest = request) =>
   Effect.flatMap(TrackerClient, (client) => client.announce(url, asked)).pipe(
-    Effect.provide(TrackerClientHttp.layer),
+    Effect.provide(Layer.provide(TrackerClientHttp.layer(), NodeHttpClient.layer)),
   )
 
 const failureAt = (url: string) => Effect.flip(announce(url))
@@ -143,7 +145,8 @@ describe("a reply", () => {
       const error = yield* failureOf((response) => {
         const zeros = new Readable({
           read() {
-            this.push(new Uint8Array(65_536))
+            // Others, such as the one who is to stop this, get their turn.
+            setImmediate(() => this.push(new Uint8Array(65_536)))
           },
         })
         const gzip = createGzip()

@@ -149,7 +149,7 @@ const arrive = (run: Run, node: Node): void => {
       clientName: "synthetic",
       nextConn: 1,
       external: ExternalAddress.make(6881),
-      load: { maxConnections: 100, connections: 0, halfOpen: 0 },
+      load: { maxConnections: 100, connections: 0, halfOpen: 0, dials: { left: 100, at: 0 } },
     },
     Throttle.make(now),
     metainfo,

@@ -15,6 +15,7 @@ import * as Encoder from "../../wire/Encoder.ts"
 import type * as Message from "../../wire/Message.ts"
 import type { ConnId } from "../Input.ts"
 import * as Limits from "../Limits.ts"
+import * as Patience from "../Patience.ts"
 
 /** Mutable, owned by its torrent. */
 export interface Contact {
@@ -47,6 +48,8 @@ export interface Contact {
   refusals: number
   /** Messages with metadata that were of no use. */
   useless: number
+  /** What is left of ours with it, as regards all other messages. */
+  readonly patience: Patience.Patience
   /** After a refusal nothing is asked before. */
   restsUntil: Millis
   isCongested: boolean
@@ -81,6 +84,7 @@ export const make = (conn: ConnId, address: Address, isIncoming: boolean, now: M
   late: 0,
   refusals: 0,
   useless: 0,
+  patience: Patience.make(now),
   restsUntil: -Infinity,
   isCongested: false,
   startedAt: now,

@@ -3,6 +3,8 @@ import * as Address from "../../base/Address.ts"
 import { type Millis, NEVER } from "../../base/Time.ts"
 import * as Encoder from "../../wire/Encoder.ts"
 import * as Candidates from "../Candidates.ts"
+import * as Crowd from "../Crowd.ts"
+import * as Dials from "../Dials.ts"
 import type { ConnId } from "../Input.ts"
 import * as Limits from "../Limits.ts"
 import * as Places from "../Places.ts"
@@ -23,7 +25,8 @@ const mayDial = (fetching: State.Fetching): boolean =>
 /** When the next candidate may be dialled, or a place is to be made for it. */
 export const nextDialAt = (fetching: State.Fetching, now: Millis): Millis => {
   if (fetching.phase !== "fetching") return NEVER
-  const at = Candidates.nextDialAt(fetching.candidates, now)
+  const { candidates, local } = fetching
+  const at = Math.max(Candidates.nextDialAt(candidates, now), Dials.nextAt(local.load.dials, now))
   if (mayDial(fetching)) return at
   const idle = longestIdle(fetching)
   return idle === undefined || !isFull(fetching) ? NEVER : Math.max(at, idle.readyAt + HOLDER_PATIENCE_MS)
@@ -50,11 +53,13 @@ const makePlace = (fetching: State.Fetching, turn: State.Turn): boolean => {
 
 /** Dials as many candidates as there is room for. */
 export const dial = (fetching: State.Fetching, turn: State.Turn): void => {
-  while (fetching.phase === "fetching") {
+  const { dials } = fetching.local.load
+  while (fetching.phase === "fetching" && Dials.isAllowed(dials, turn.now)) {
     const address = Candidates.next(fetching.candidates, turn.now)
     if (address === undefined) return
     if (!mayDial(fetching) && !(isFull(fetching) && makePlace(fetching, turn) && mayDial(fetching))) return
     Candidates.connecting(fetching.candidates, address)
+    Dials.spend(dials, turn.now)
     const contact = enter(fetching, fetching.local.nextConn++, address, false, turn)
     fetching.halfOpen++
     fetching.local.load.halfOpen++
@@ -62,22 +67,33 @@ export const dial = (fetching: State.Fetching, turn: State.Turn): void => {
   }
 }
 
-/** A peer has come to us and named this torrent. `undefined`: it is refused, and its connection closed. */
+/** A peer that came to us at `since` has named this torrent. `undefined`: it is refused, and its connection closed. */
 export const accept = (
   fetching: State.Fetching,
   conn: ConnId,
   address: Address.Address,
+  since: Millis,
   turn: State.Turn,
 ): Contact.Contact | undefined => {
   const isWelcome = fetching.phase !== "stopped" && !Candidates.isBanned(fetching.candidates, address.host) &&
+    !isCrowded(fetching, address) &&
     (hasPlace(fetching) || (isFull(fetching) && makePlace(fetching, turn) && hasPlace(fetching)))
   if (!isWelcome) {
     turn.out.push({ _tag: "Close", conn })
     return undefined
   }
   const contact = enter(fetching, conn, address, true, turn)
+  contact.startedAt = since
   greet(fetching, contact)
   return contact
+}
+
+/** As many connections with that address as a torrent may have; of its network no more can be had than of contacts. */
+const isCrowded = ({ contacts }: State.Fetching, { host }: Address.Address): boolean => {
+  let count = 0
+  for (const { address, isIncoming } of contacts.values()) if (isIncoming && address.host === host) count++
+  const isLocal = Crowd.networkOf(host) === undefined
+  return count >= (isLocal ? Limits.MAX_PER_LOCAL_ADDRESS : Limits.MAX_PER_ADDRESS)
 }
 
 const enter = (

@@ -48,16 +48,19 @@ export const step = (fetching: Fetching, input: Input): readonly [Fetching, Read
   return [fetching, turn.out]
 }
 
-/** A peer has connected to us and named this torrent; `bytes` is all that it has sent so far. Spends `fetching`. */
+/**
+ * A peer that connected to us at `since` has named this torrent; `bytes` is all that it has sent so far. Spends `fetching`.
+ */
 export const accept = (
   fetching: Fetching,
   conn: ConnId,
   address: Address,
+  since: Millis,
   bytes: Bytes,
   now: Millis,
 ): readonly [Fetching, ReadonlyArray<Command>] => {
   const turn: State.Turn = { now, out: [] }
-  const contact = Contacts.accept(fetching, conn, address, turn)
+  const contact = Contacts.accept(fetching, conn, address, since, turn)
   if (contact !== undefined) Hearing.read(fetching, contact, bytes, turn)
   decide(fetching, turn)
   return [fetching, turn.out]

@@ -9,6 +9,7 @@ import type * as Message from "../../wire/Message.ts"
 import * as PeerId from "../../wire/PeerId.ts"
 import * as Candidates from "../Candidates.ts"
 import * as Limits from "../Limits.ts"
+import * as Patience from "../Patience.ts"
 import * as Asking from "./Asking.ts"
 import * as Contact from "./Contact.ts"
 import * as Contacts from "./Contacts.ts"
@@ -20,6 +21,9 @@ const MAX_KEPT_BYTES = 512 * 1024
 /** What all of them may, together. */
 const MAX_KEPT_BYTES_OVERALL = 16 * 1024 * 1024
 
+/** What another size of the metadata counts, as messages of no use: each may begin a new attempt. */
+const CHANGED_SIZE = 100
+
 /** The torrent offers the rest, in a handshake of its own (BEP 10). */
 const MESSAGES = ExtendedIds.offer(["ut_metadata"])
 
@@ -30,8 +34,10 @@ export const read = (
   bytes: Uint8Array,
   turn: State.Turn,
 ): void => {
-  contact.lastReceivedAt = turn.now
-  for (const item of Decoder.decode(contact.decoder, bytes)) {
+  const items = Decoder.decode(contact.decoder, bytes)
+  // A byte now and then is no sign of life: a message has to come to its end.
+  if (items.length > 0) contact.lastReceivedAt = turn.now
+  for (const item of items) {
     const fault = handle(fetching, contact, item, turn)
     if (fault !== undefined) {
       contact.useless++
@@ -68,7 +74,7 @@ const handle = (
     case "Cancel":
     case "KeepAlive":
     case "Unknown":
-      return undefined
+      return Patience.strain(contact.patience, turn.now)
     default:
       return keep(fetching, contact, item, turn)
   }
@@ -139,6 +145,10 @@ const introduced = (
   if (!hello.ok) return "an extended handshake that is no dictionary (BEP 10)"
   const { clientVersion, listenPort, messages, metadataSize } = hello.value
   if (clientVersion !== undefined) contact.client = clientVersion
+  if (contact.size > 0 && metadataSize !== undefined && metadataSize !== contact.size) {
+    const fault = Patience.strain(contact.patience, turn.now, CHANGED_SIZE)
+    if (fault !== undefined) return fault
+  }
   contact.metadataId = messages.get("ut_metadata") ?? contact.metadataId
   if (metadataSize !== undefined && metadataSize !== contact.size) {
     Contacts.release(fetching, contact)
@@ -174,15 +184,16 @@ const metadata = (
     case "Request": {
       const { part } = message.value
       // Who asks without reading the answers gets none.
-      if (contact.metadataId === 0 || contact.isCongested) return undefined
-      Encoder.extended(contact.encoder, contact.metadataId, Metadata.reject(part))
-      return undefined
+      if (contact.metadataId > 0 && !contact.isCongested) {
+        Encoder.extended(contact.encoder, contact.metadataId, Metadata.reject(part))
+      }
+      return Patience.strain(contact.patience, turn.now)
     }
     case "Data":
       return Asking.given(fetching, contact, message.value, turn)
     case "Reject":
       return Asking.refused(fetching, contact, message.value.part, turn)
     case "Unknown":
-      return undefined
+      return Patience.strain(contact.patience, turn.now)
   }
 }

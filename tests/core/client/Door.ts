@@ -121,7 +121,7 @@ export class Door {
   }
 
   found(source: PeerSource, ...ports: ReadonlyArray<number>): void {
-    const addresses = ports.map((port) => ({ host: `80.1.1.${port % 250}`, port }))
+    const addresses = ports.map((port) => ({ host: `80.1.${port % 250}.1`, port }))
     this.input({ _tag: "PeersFound", now: this.now, torrent: 1, source, addresses })
   }
 

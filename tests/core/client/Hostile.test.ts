@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Encoder from "../../../core/wire/Encoder.ts"
 import * as Limits from "../../../core/torrent/Limits.ts"
+import { MAX_PARDONS } from "../../../core/torrent/SelfDoubt.ts"
 import { addressOf, CoreSwarm, type PeerScript, torrentOf } from "../../support/CoreSwarm.ts"
 
 const MINUTES = 60_000
@@ -85,10 +86,14 @@ describe("bad data", () => {
     expect(swarm.now).toBeLessThan(15_000)
   })
 
-  it("never dials a banned peer again", () => {
-    const swarm = download([{ spoils: "all" }], 30 * MINUTES)
+  it("never dials a banned peer again, but where nobody else is left: then it may have been our own disk", () => {
+    const liar: PeerScript = { spoils: "all" }
+    const swarm = download([liar, { pieces: [1, 2, 3] }], 60 * MINUTES)
     expect(swarm.isComplete).toBe(false)
-    expect(swarm.eventsOf("PeerConnected")).toHaveLength(1)
+    const connections = swarm.eventsOf("PeerConnected").filter(({ address }) => address.port === 1)
+    expect(connections).toHaveLength(1)
+    const alone = download([liar], 24 * 60 * MINUTES)
+    expect(alone.eventsOf("PeerConnected")).toHaveLength(1 + MAX_PARDONS)
   })
 })
 

@@ -144,7 +144,8 @@ describe("a peer that connects", () => {
     const door = new Door(torrent)
     const conn = door.accept("80.4.4.4")
     door.input({ _tag: "ConnClosed", now: 0, conn, reason: undefined })
-    expect(Client.nextWake(door.client)).toBe(Infinity)
+    // But for the download, which would be told to be stalled.
+    expect(Client.nextWake(door.client)).toBe(Limits.STALLED_AFTER)
   })
 
   it("downloads from us, and we from it: connections have no direction once they stand", () => {
@@ -182,8 +183,8 @@ describe("the address of a peer that connects", () => {
 
   it("stays two peers where two ids claim one port: behind a router all say the same", () => {
     const door = new Door(torrent)
-    const a = door.welcome("80.4.4.4", idOf("a"), extended({ listenPort: 7_000 }))
-    const b = door.welcome("80.4.4.4", idOf("b"), extended({ listenPort: 7_000 }))
+    const a = door.welcome("10.4.4.4", idOf("a"), extended({ listenPort: 7_000 }))
+    const b = door.welcome("10.4.4.4", idOf("b"), extended({ listenPort: 7_000 }))
     expect([door.isOpen(a), door.isOpen(b)]).toEqual([true, true])
   })
 })
@@ -215,7 +216,8 @@ describe("bans", () => {
     ])
     expect(door.isOpen(conn)).toBe(false)
     expect(door.isOpen(door.welcome("80.4.4.4", idOf("b")))).toBe(false)
-    expect(door.wait(10 * MINUTES).dialled).toEqual([])
+    // Where nobody else is left it gets another chance later: it may have been our own disk (SelfDoubt.test.ts).
+    expect(door.wait(Limits.STALLED_AFTER - 1).dialled).toEqual([])
   })
 
   it("of this machine's own peers go by the port that they listen on", () => {
@@ -282,9 +284,9 @@ describe("two connections to the same peer", () => {
         door.found("tracker", 5)
         const outgoing = door.open()
         let incoming = 0
-        if (isIncomingFirst) incoming = door.welcome("80.1.1.5", peerId)
+        if (isIncomingFirst) incoming = door.welcome("80.1.5.1", peerId)
         door.say(outgoing, handshake(torrent, peerId))
-        if (!isIncomingFirst) incoming = door.welcome("80.1.1.5", peerId)
+        if (!isIncomingFirst) incoming = door.welcome("80.1.5.1", peerId)
         expect([door.isOpen(incoming), door.isOpen(outgoing)]).toEqual([isIncomingKept, !isIncomingKept])
         expect(door.torrent.peers.size).toBe(1)
         // The address that was dialled is that of the peer that is connected: it is not dialled meanwhile.
@@ -299,7 +301,7 @@ describe("two connections to the same peer", () => {
     const outgoing = door.open()
     door.say(outgoing, handshake(torrent, idOf("a")))
     door.wait(Limits.HANDSHAKE_TIMEOUT + 1)
-    const incoming = door.welcome("80.1.1.5", idOf("a"))
+    const incoming = door.welcome("80.1.5.1", idOf("a"))
     expect([door.isOpen(incoming), door.isOpen(outgoing)]).toEqual([false, true])
   })
 
@@ -327,7 +329,7 @@ describe("places", () => {
 
   it("of a torrent are never more than it may have", () => {
     const door = new Door(torrent, { maxPeers: 3 })
-    const conns = ["a", "b", "c", "d"].map((id) => door.welcome("80.4.4.4", idOf(id)))
+    const conns = ["a", "b", "c", "d"].map((id) => door.welcome("10.4.4.4", idOf(id)))
     expect(conns.map((conn) => door.isOpen(conn))).toEqual([true, true, true, false])
     door.found("tracker", 1, 2, 3)
     expect(door.dialled).toEqual([])
@@ -336,7 +338,7 @@ describe("places", () => {
   it("of all torrents together neither; and when one falls free, another torrent dials by itself", () => {
     const door = new Door(torrent, { maxPeers: 10 })
     limits(door, 2)
-    const [a] = ["a", "b"].map((id) => door.welcome("80.4.4.4", idOf(id)))
+    const [a] = ["a", "b"].map((id) => door.welcome("10.4.4.4", idOf(id)))
     door.input({
       _tag: "Add",
       now: 0,
@@ -355,7 +357,7 @@ describe("places", () => {
     const door = new Door(torrent, { maxPeers: 3 })
     door.found("tracker", 1, 2, 3)
     expect(door.dialled).toHaveLength(3)
-    const conns = ["a", "b", "c", "d"].map((id) => door.welcome("80.4.4.4", idOf(id)))
+    const conns = ["a", "b", "c", "d"].map((id) => door.welcome("10.4.4.4", idOf(id)))
     expect(conns.map((conn) => door.isOpen(conn))).toEqual([true, true, true, false])
     expect([1, 2, 3].map((conn) => door.isOpen(conn))).toEqual([false, false, false])
     expect(door.torrent.halfOpen).toBe(0)
@@ -363,19 +365,19 @@ describe("places", () => {
 
   it("that serve nobody go to those who come", () => {
     const door = new Door(torrent, { maxPeers: 2 })
-    const idle = door.welcome("80.4.4.4", idOf("a"), Encoder.haveNone)
-    const busy = door.welcome("80.4.4.4", idOf("b"), Encoder.haveAll, Encoder.interested)
+    const idle = door.welcome("10.4.4.4", idOf("a"), Encoder.haveNone)
+    const busy = door.welcome("10.4.4.4", idOf("b"), Encoder.haveAll, Encoder.interested)
     door.wait(61 * SECONDS)
-    const next = door.welcome("80.4.4.4", idOf("c"))
+    const next = door.welcome("10.4.4.4", idOf("c"))
     expect([idle, busy, next].map((conn) => door.isOpen(conn))).toEqual([false, true, true])
     expect(door.farewells).toEqual(["its place goes to another peer"])
     // Now both have just come, or are of use.
-    expect(door.isOpen(door.welcome("80.4.4.4", idOf("d")))).toBe(false)
+    expect(door.isOpen(door.welcome("10.4.4.4", idOf("d")))).toBe(false)
   })
 
   it("that serve nobody go to addresses that wait, a few at a time", () => {
     const door = new Door(torrent, { maxPeers: 10 })
-    for (let i = 0; i < 10; i++) door.welcome(`80.4.4.${i}`, idOf(`${i}`), Encoder.haveNone)
+    for (let i = 0; i < 10; i++) door.welcome(`80.4.${i}.4`, idOf(`${i}`), Encoder.haveNone)
     door.found("tracker", ...Array.from({ length: 20 }, (_, i) => i + 1))
     door.wait(59 * SECONDS)
     expect(door.dialled).toEqual([])

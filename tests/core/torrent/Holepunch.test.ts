@@ -160,7 +160,7 @@ describe("told to connect", () => {
   it("dials so many a minute, and no more", () => {
     const door = new Door(torrent)
     const a = come(door, "80.1.1.1")
-    for (let n = 0; n < 3 * Holepunch.MAX_PER_MINUTE; n++) connect(door, a, `80.3.3.${n}`)
+    for (let n = 0; n < 3 * Holepunch.MAX_PER_MINUTE; n++) connect(door, a, `80.3.${n}.3`)
     expect(door.dialled.length).toBe(Holepunch.MAX_PER_MINUTE)
   })
 

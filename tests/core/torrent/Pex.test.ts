@@ -128,7 +128,7 @@ describe("what a peer hears", () => {
 
   it("are fifty at a time, and no more in a minute", () => {
     const door = new Door(torrent, { maxPeers: 200 })
-    const hosts = Array.from({ length: 120 }, (_, n) => `80.1.1.${n + 1}`)
+    const hosts = Array.from({ length: 120 }, (_, n) => `80.1.${n + 1}.1`)
     const conns = hosts.map((host) => come(door, host))
     const conn = listener(door, "80.2.2.2")
     linger(door, 5 * MINUTES)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { toHex } from "../../../core/base/Bytes.ts"
+import { latin1, toHex } from "../../../core/base/Bytes.ts"
 import * as Digest from "../../../core/base/Digest.ts"
 import * as Rng from "../../../core/base/Rng.ts"
 import { MINUTE, NEVER, SECOND } from "../../../core/base/Time.ts"
@@ -70,6 +70,24 @@ describe("an announce", () => {
     const reply = Scene.announce(server, { ip: Scene.v4(1), leftBytes: 0 })
     expect(Scene.peers(reply).sort()).toEqual(["10.0.0.100:6881", "10.0.0.101:6881", "10.0.0.102:6881"])
     expect(reply).toMatchObject({ seeders: 30, leechers: 3 })
+  })
+
+  it("of an aria2 that starts fills spare places with seeders, for with left=0 it may have nothing yet", () => {
+    const server = Scene.server()
+    crowd(server, 30, 0)
+    crowd(server, 3, 1, 100)
+    const hosts = new Set<string>()
+    for (let i = 0; i < 200; i++) {
+      const start = { ip: Scene.v4(1), leftBytes: 0, event: "started", numWant: 10 } as const
+      expect(Scene.peers(Scene.announce(server, start)), "any other's doesn't").toHaveLength(3)
+      const reply = Scene.announce(server, { ...start, peerId: latin1("A2-1-36-0-0123456789") })
+      const peers = Scene.peers(reply)
+      expect(peers.slice(0, 3).sort()).toEqual(["10.0.0.100:6881", "10.0.0.101:6881", "10.0.0.102:6881"])
+      expect(new Set(peers).size).toBe(10)
+      for (const peer of peers) hosts.add(peer)
+    }
+    expect(hosts.size, "every one but itself is told of").toBe(32)
+    expect(hosts.has("10.0.0.1:6881")).toBe(false)
   })
 })
 
@@ -157,15 +175,43 @@ describe("intervals", () => {
 })
 
 describe("limits", () => {
-  it("of torrents refuse new ones, of either family, and leave the others alone", () => {
+  it("of torrents refuse new ones, of either family, and leave those alone whose peers stay", () => {
     const server = Scene.server({ maxSwarms: 2 })
-    Scene.announce(server)
-    Scene.announce(server, { ip: Scene.v6(1) })
+    for (const now of [0, 15 * MINUTE]) {
+      Scene.announce(server, {}, now)
+      Scene.announce(server, { ip: Scene.v6(1) }, now)
+    }
     expect(Scene.refusal(server, { infoHash: Scene.id(2) })).toBe("this tracker takes no more torrents")
     Scene.announce(server, { ip: Scene.v4(2) })
     Scene.announce(server, { ip: Scene.v6(1), event: "stopped" })
     Scene.announce(server, { infoHash: Scene.id(2) })
     expect(Server.stats(server)).toMatchObject({ swarms: 2, peers4: 3, peers6: 0 })
+  })
+
+  it("of torrents let one go that has a single new peer, and never one that is alive", () => {
+    const server = Scene.server({ maxSwarms: 1_000, newSwarmsPerAddress: 900 })
+    const alive = Array.from({ length: 100 }, (_, i) => Scene.id(1_000_000 + i))
+    // One half by being two, one by having stayed.
+    for (const now of [0, 15 * MINUTE]) {
+      alive.forEach((infoHash, i) => {
+        const isSecond = i % 2 === 0 && now > 0
+        Scene.announce(server, { infoHash, ip: Scene.v4(i), ...(isSecond ? { port: 2 } : {}) }, now)
+      })
+    }
+    const now = 16 * MINUTE
+    let refused = 0
+    for (let i = 0; i < 20_000; i++) {
+      const ip = Scene.v4(10_000 + (i % 50))
+      if (Scene.refusal(server, { infoHash: Scene.id(i), ip, numWant: 0 }, now) !== undefined) refused++
+      expect(Server.stats(server).swarms).toBeLessThanOrEqual(1_000)
+    }
+    expect(refused).toBe(0)
+    for (const [i, infoHash] of alive.entries()) {
+      expect(Scene.members(server, infoHash)).toHaveLength(i % 2 === 0 ? 2 : 1)
+    }
+    // A newcomer among the flood gets in.
+    const reply = Scene.announce(server, { infoHash: Scene.id(-9), ip: Scene.v4(77) }, now)
+    expect(reply).toMatchObject({ leechers: 1 })
   })
 
   it.each([{ maxPeersPerSwarm: 2 }, { maxPeers: 2 }])(

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import {
+import fs, {
   chmodSync,
   chownSync,
   existsSync,
@@ -17,10 +17,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import process from "node:process"
 import { BlockStore } from "../../../shell/BlockStore.ts"
 import * as FilePool from "../../../shell/node/FilePool.ts"
 import * as NodeBlockStore from "../../../shell/node/NodeBlockStore.ts"
+import * as StorageError from "../../../shell/StorageError.ts"
 import { expectBytes, layoutOf, random } from "../../contract/BlockStore.ts"
 import * as TempDir from "../../support/TempDir.ts"
 import * as Mount from "./Mount.ts"
@@ -48,6 +50,12 @@ const asNobody = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
       () => Effect.sync(() => process.seteuid!(0)),
     )
     : body
+
+/** For everybody who imports it. */
+const replaceFsync = (fsync: typeof fs.fsync): void => {
+  fs.fsync = fsync
+  syncBuiltinESMExports()
+}
 
 const openFiles = (below: string): Array<string> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
@@ -140,6 +148,30 @@ describe("NodeBlockStore", () => {
       }))
       expectBytes(readFileSync(`${directory}/f`), data)
     }).pipe(Effect.provide(NodeBlockStore.layer)))
+
+  // Deno's modules of Node can't be changed.
+  it.scoped.skipIf("Deno" in globalThis)(
+    "takes no sync for good after one that failed",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* tempDir
+        const store = yield* open(directory, [["f", 100]])
+        yield* store.write(0, [random(100)])
+        const { fsync } = fs
+        yield* Effect.addFinalizer(() => Effect.sync(() => replaceFsync(fsync)))
+        replaceFsync(
+          ((_file: number, done: (error: Error) => void) =>
+            done(Object.assign(new Error("EIO"), { code: "EIO" }))) as typeof fsync,
+        )
+        expect(yield* Effect.flip(store.sync)).toMatchObject({ reason: "Io", path: `${directory}/f` })
+        replaceFsync(fsync)
+        // The pages are marked clean by now: the system would say yes.
+        expect(yield* Effect.flip(store.sync)).toMatchObject({ reason: "Io" })
+        const other = yield* open(directory, [["f", 100]])
+        yield* other.write(0, [random(100)])
+        yield* other.sync
+      }).pipe(Effect.provide(NodeBlockStore.layer)),
+  )
 
   // Mounting takes root on Linux.
   it.scoped.skipIf(!Mount.isPossible)(
@@ -240,6 +272,22 @@ describe("FilePool", () => {
     directory.remove()
   })
 
+  it("waits a while for a descriptor where the process has none left", async () => {
+    const pool = FilePool.make(10)
+    let tries = 0
+    const open = () => ++tries < 3 ? failing("EMFILE")() : Promise.resolve(-7)
+    expect(await pool.use({}, "a", "read", open, (file) => Promise.resolve(file))).toBe(-7)
+    expect(tries).toBe(3)
+  })
+
+  it("waits also where that is said in the words of the store", async () => {
+    const pool = FilePool.make(10)
+    let tries = 0
+    const open = () =>
+      ++tries < 3 ? Promise.reject(StorageError.fromCode("EMFILE", "write", "/d/f")) : Promise.resolve(-7)
+    expect(await pool.use({}, "a", "write", open, (file) => Promise.resolve(file))).toBe(-7)
+  })
+
   it("forgets a file that could not be opened, and frees its place", async () => {
     const pool = FilePool.make(1)
     const owner = {}
@@ -271,7 +319,7 @@ describe("FilePool", () => {
     expect(tries).toBe(2)
     expect(pool.size()).toBe(1)
     // With nothing left to give back it is the caller's error.
-    const full = FilePool.make(10)
+    const full = FilePool.make(10, 100)
     await expect(full.use({}, "c", "read", failing("EMFILE"), () => Promise.resolve())).rejects.toThrow(
       "EMFILE",
     )

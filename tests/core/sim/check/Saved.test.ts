@@ -40,6 +40,6 @@ describe("resume", () => {
     expect(told.add().verifies(3).faults).toEqual(["its resume data says something else when it is read"])
     const cut = (resume: Resume.Resume) => Resume.encode(resume).slice(1)
     const broken = new Story(saved({ ...Resume, encode: cut }), nodeOf(0, { torrent: torrentWith(3) }))
-    expect(broken.add().verifies(3).faults).toEqual(["its resume data can't be read: malformed"])
+    expect(broken.add().verifies(3).faults).toEqual(["its resume data can't be read: damaged"])
   })
 })
