@@ -11,7 +11,6 @@ import type { Case, Contestant } from "../Case.ts"
 import { type Metric, MIB } from "../Figures.ts"
 import * as Measure from "../Measure.ts"
 import * as Crowd from "./Crowd.ts"
-import * as Transfer from "./Transfer.ts"
 
 const COUNT = 100_000
 
@@ -62,7 +61,7 @@ export const files: Case = {
 export const pieces: Case = {
   name: "pieces",
   summary: "a torrent of 100,000 pieces with 50 peers",
-  metrics: Transfer.METRICS,
+  metrics: Crowd.METRICS,
   prepare: async ({ dir }) => {
     const temp = TempDir.make("bench", dir)
     const torrent = await Torrents.make({
