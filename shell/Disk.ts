@@ -9,6 +9,7 @@ import type { ConnId, TorrentId } from "../core/client/Input.ts"
 import * as Geometry from "../core/metainfo/Geometry.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import type { Hasher } from "./Hasher.ts"
+import * as PieceDigests from "./PieceDigests.ts"
 import * as ReadQueue from "./ReadQueue.ts"
 import type { StorageError } from "./StorageError.ts"
 import type { Turns } from "./Turns.ts"
@@ -53,6 +54,7 @@ export interface Disk {
 interface Attached extends Files {
   readonly queue: WriteQueue.WriteQueue
   readonly reader: ReadQueue.Reader
+  readonly digests: PieceDigests.PieceDigests | undefined
   hashingBytes: number
 }
 
@@ -109,10 +111,14 @@ export const make = (
         },
       }))
     }
-    const queue = WriteQueue.make(geometry, write, (piece, bytes) => {
-      balance()
-      push({ _tag: "Written", now: now(), torrent: id, piece, bytes })
-      onSettled(id)
+    const digests = hasher.rolling === undefined ? undefined : PieceDigests.make(hasher.rolling)
+    const queue = WriteQueue.make(geometry, write, {
+      onHandedOver: (piece) => digests?.handedOver(piece),
+      onWritten: (piece, bytes) => {
+        balance()
+        push({ _tag: "Written", now: now(), torrent: id, piece, bytes })
+        onSettled(id)
+      },
     })
     const reader = reads.open({
       geometry,
@@ -132,7 +138,7 @@ export const make = (
       },
       settled: () => onSettled(id),
     })
-    torrents.set(id, { geometry, store, queue, reader, hashingBytes: 0 })
+    torrents.set(id, { geometry, store, queue, reader, digests, hashingBytes: 0 })
   }
 
   /** While anything waits for its neighbours, one timer looks after all of it. */
@@ -153,6 +159,8 @@ export const make = (
     if (torrent === undefined) return
     torrent.queue.restart(piece)
     const { offset, bytes } = rangeOf(torrent, piece)
+    const digest = torrent.digests?.take(piece, bytes)
+    if (digest !== undefined) return push({ _tag: "PieceHashed", now: now(), torrent: id, piece, digest })
     digesting(id, torrent, bytes, hasher.sha1(torrent.store, offset, bytes), (digest) => {
       push({ _tag: "PieceHashed", now: now(), torrent: id, piece, digest })
     })
@@ -191,7 +199,9 @@ export const make = (
   return {
     attach,
     write: (id, piece, begin, bytes, at) => {
-      torrents.get(id)?.queue.push(piece, begin, bytes, at)
+      const torrent = torrents.get(id)
+      torrent?.digests?.push(piece, begin, bytes)
+      torrent?.queue.push(piece, begin, bytes, at)
       balance()
       linger()
     },

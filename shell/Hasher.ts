@@ -7,6 +7,13 @@ import { sha1 } from "../core/base/Sha1.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import type { StorageError } from "./StorageError.ts"
 
+/** The SHA-1 of bytes that come one after the other. */
+export interface RollingHash {
+  readonly update: (bytes: Bytes) => void
+  /** 20 bytes; nothing may follow. */
+  readonly digest: () => Bytes
+}
+
 export class Hasher extends Context.Tag("shoal/Hasher")<Hasher, {
   /**
    * The SHA-1, 20 bytes, of `bytes` bytes from a torrent offset on, as they stand on the disk; padding is zero. With
@@ -20,10 +27,22 @@ export class Hasher extends Context.Tag("shoal/Hasher")<Hasher, {
     bytes: number,
     blockBytes?: number,
   ) => Effect.Effect<Bytes, StorageError>
+  /**
+   * Begins a hash on the calling thread. Left out where other processors are free to do it: hashing bytes that are at
+   * hand costs less than reading them back, but it is the protocol's thread that pays.
+   */
+  readonly rolling?: () => RollingHash
 }>() {}
+
+/** Only keeps what it is given until the end. */
+const rolling = (): RollingHash => {
+  const parts: Array<Bytes> = []
+  return { update: (bytes) => void parts.push(bytes.slice()), digest: () => sha1(concat(parts)) }
+}
 
 /** Reads through the store and hashes in place: for stores in memory, and for tests. */
 export const layerMemory: Layer.Layer<Hasher> = Layer.succeed(Hasher, {
+  rolling,
   sha1: (store, offset, bytes, blockBytes) =>
     Effect.map(store.read(offset, bytes), (read) => {
       if (blockBytes === undefined) return sha1(read)

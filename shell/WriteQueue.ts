@@ -50,11 +50,18 @@ export interface WriteQueue {
   readonly pendingBytes: () => number
 }
 
-/** A queue over one torrent. `write` is called at most once at a time for each piece; `onWritten` after each. */
+export interface Listeners {
+  /** All that was gathered of the piece is given to `write`. */
+  readonly onHandedOver: (piece: Geometry.PieceIndex) => void
+  /** A write of so many bytes has succeeded. */
+  readonly onWritten: (piece: Geometry.PieceIndex, bytes: number) => void
+}
+
+/** A queue over one torrent. `write` is called at most once at a time for each piece. */
 export const make = (
   geometry: Geometry.Geometry,
   write: WriteRuns,
-  onWritten: (piece: Geometry.PieceIndex, bytes: number) => void,
+  { onHandedOver, onWritten }: Listeners,
 ): WriteQueue => {
   const pieces = new Map<Geometry.PieceIndex, PieceQueue>()
   let gatheredBytes = 0
@@ -69,6 +76,7 @@ export const make = (
     queue.handedBytes += bytes
     gatheredBytes -= bytes
     queue.isWriting = true
+    onHandedOver(piece)
     write(runs, (isWritten) => {
       queue.isWriting = false
       pendingBytes -= bytes

@@ -28,7 +28,7 @@ export const updateInterest = (torrent: State.Torrent, peer: Peer.Peer, turn: St
 export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn): void => {
   if (!mayRequest(peer)) return
   const room = roomOf(peer)
-  if (room <= 0) return
+  if (room < leastRoom(peer)) return
   // In end game only a peer that would idle asks for what others owe us already: each duplicate is likely wasted.
   const isIdle = peer.requests.size < Limits.MIN_PIPELINE
   const context: Picker.PickContext = {
@@ -54,7 +54,16 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
 }
 
 /** The peer may be asked for more than it has been asked for. */
-export const hasRoom = (peer: Peer.Peer): boolean => mayRequest(peer) && roomOf(peer) > 0
+export const hasRoom = (peer: Peer.Peer): boolean => mayRequest(peer) && roomOf(peer) >= leastRoom(peer)
+
+/**
+ * A deep pipeline is refilled an eighth at a time: it doesn't run dry for that, and each write of requests costs both
+ * sides a system call and a packet, which at full speed is more than the requests themselves.
+ */
+const leastRoom = ({ requests }: Peer.Peer): number => Math.max(1, Math.min(requests.size >> 3, MAX_BATCH))
+
+/** Batches of more gain nothing, and would have a peer that takes thousands of requests wait for thousands of blocks. */
+const MAX_BATCH = 64
 
 const roomOf = (peer: Peer.Peer): number => Pipeline.target(peer.pipeline, peer.reqq) - peer.requests.size
 

@@ -2,17 +2,20 @@
  * `Hasher` on worker threads that read the files themselves, so that neither the bytes nor the hashing pass through the
  * thread of the protocol.
  */
+import { createHash } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Bytes } from "../../core/base/Bytes.ts"
 import type { Extent } from "../BlockStore.ts"
-import { Hasher } from "../Hasher.ts"
+import { Hasher, type RollingHash } from "../Hasher.ts"
 import * as StorageError from "../StorageError.ts"
 
 /** Beyond this the memory or the disk is the limit. */
 const MAX_WORKERS = 4
+/** Up to so many processors the protocol's own thread hashes what arrives: a thread for it would only take its place. */
+const ROLLING_MAX_CORES = 2
 /** Jobs a worker has at once: one that runs and one so that it need not wait for the next (7 to 30 % with one worker). */
 const DEPTH = 2
 
@@ -35,9 +38,19 @@ interface Thread {
   readonly jobs: Map<number, Job>
 }
 
+const rolling = (): RollingHash => {
+  const hash = createHash("sha1")
+  return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
+}
+
 /** A pool of at most `workerCount` threads, which are started when they are needed and end with the scope. */
 export const layerWith = (
-  { workerCount, workerUrl }: { readonly workerCount: number; readonly workerUrl: URL },
+  { isRolling = false, workerCount, workerUrl }: {
+    readonly workerCount: number
+    readonly workerUrl: URL
+    /** Whether the caller's thread hashes what is at hand. */
+    readonly isRolling?: boolean
+  },
 ): Layer.Layer<Hasher> =>
   Layer.scoped(
     Hasher,
@@ -122,6 +135,7 @@ export const layerWith = (
       )
 
       return {
+        ...(isRolling && { rolling }),
         sha1: (store, offset, bytes, blockBytes) =>
           Effect.async<Bytes, StorageError.StorageError>((resume) => {
             const extents = store.locate(offset, bytes)
@@ -137,6 +151,7 @@ export const layerWith = (
 
 /** As many threads as the machine runs at once, up to 4. The worker's file lies beside this one, or beside the bundle. */
 export const layer: Layer.Layer<Hasher> = layerWith({
+  isRolling: availableParallelism() <= ROLLING_MAX_CORES,
   workerCount: Math.min(availableParallelism(), MAX_WORKERS),
   workerUrl: new URL("./hashWorker.mjs", import.meta.url),
 })

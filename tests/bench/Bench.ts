@@ -1,153 +1,111 @@
 /**
- * How fast and at what cost a big torrent is downloaded over loopback from one seeder: shoal beside aria2 and libtorrent.
- * `npm run bench -- --help` tells the options, README.md how to read the result.
+ * What shoal costs beside other clients, in one run: `npm run bench`. `-- --help` tells the cases and options, README.md how to
+ * read the result.
  */
+import { readFileSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import process from "node:process"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import * as Aria2 from "../support/Aria2.ts"
-import * as Libtorrent from "../support/Libtorrent.ts"
-import * as Process from "../support/Process.ts"
-import * as Shoal from "../support/Shoal.ts"
-import * as TempDir from "../support/TempDir.ts"
-import * as Torrents from "../support/Torrents.ts"
-import * as Tracker from "../support/Tracker.ts"
+import * as Case from "./Case.ts"
+import { crowd } from "./cases/Crowd.ts"
+import * as Download from "./cases/Download.ts"
+import * as Hashing from "./cases/Hashing.ts"
+import { idle } from "./cases/Idle.ts"
+import { latency } from "./cases/Latency.ts"
+import { limits } from "./cases/Limits.ts"
+import * as Many from "./cases/Many.ts"
+import * as Upload from "./cases/Upload.ts"
 import * as Figures from "./Figures.ts"
-import { MIB, type Sample } from "./Figures.ts"
 
-const measure = fileURLToPath(new URL("measure.py", import.meta.url))
+const CASES: ReadonlyArray<Case.Case> = [
+  ...[Download.one, Download.eight, Upload.one, Upload.eight, Hashing.check, Hashing.create],
+  ...[Many.files, Many.pieces, latency, idle, crowd, limits],
+]
 
 const HELP = `usage: npm run bench -- [options]
-  --size SIZE       bytes to download, with K, M or G for powers of 1024 (1G)
-  --piece-size SIZE a power of two (1M)
+  --cases LIST      some of the cases below, by name (all)
+  --only LIST       some of the clients, by name, as shoal-node,libtorrent (all that are there)
   --runs N          measured runs of each client, after one that does not count (3)
-  --only LIST       of these clients: shoal-node, shoal-deno, aria2, libtorrent
-  --deno            also shoal on Deno
+  --size SIZE       bytes of the large torrent, with K, M or G for powers of 1024 (2G)
+  --piece-size SIZE a power of two (1M)
   --dir DIR         where the data goes (/dev/shm where there is one)
-  --json            one JSON object instead of the table`
+  --json            one JSON object instead of tables
+  --save FILE       writes that object to a file as well
+  --compare FILE    sets the medians beside those of such a file
 
-interface Contestant {
-  readonly name: string
-  readonly missing: string | undefined
-  readonly command: (out: string) => Promise<ReadonlyArray<string>>
+cases
+${CASES.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n")}`
+
+interface Saved {
+  readonly size: number
+  readonly runs: number
+  readonly machine: ReturnType<typeof Figures.machine>
+  readonly outcomes: ReadonlyArray<Case.Outcome>
 }
 
-/** One download to an empty folder, checked against the original afterwards. */
-const sample = async (
-  contestant: Contestant,
-  torrent: Torrents.TestTorrent,
-  dir: string,
-): Promise<Sample> => {
-  using out = TempDir.make("bench-out", dir)
-  const command = await contestant.command(out.path)
-  // a home of its own, so that no run finds what the one before it kept
-  const home = out.sub("home")
-  await using child = Process.start(Libtorrent.python()!, [measure, ...command], {
-    name: contestant.name,
-    env: { ...Shoal.homeEnv(home), NO_COLOR: "1" },
+/** Cases by their names on the command line. */
+const chosen = (list: string | undefined): ReadonlyArray<Case.Case> =>
+  list === undefined ? CASES : list.split(",").map((name) => {
+    const found = CASES.find((one) => one.name === name)
+    if (found === undefined) throw new Error(`no such case: ${name} (--help lists them)`)
+    return found
   })
-  await child.exited
-  const last = child.stdout().trimEnd().split("\n").at(-1) ?? ""
-  const cost = last.startsWith('{"code"') ? JSON.parse(last) as Record<string, number> : { code: -1 }
-  const differing = cost["code"] === 0 ? Torrents.differing(torrent, out.path) : torrent.files
-  if (differing.length > 0) {
-    throw new Error(`${contestant.name} did not download the torrent\n${Process.report(child)}`)
-  }
-  const seconds = cost["seconds"]!
-  return {
-    seconds,
-    bytesPerSec: torrent.totalLength / seconds,
-    cpuSeconds: cost["user"]! + cost["system"]!,
-    peakBytes: cost["peakBytes"]!,
-  }
-}
+
+/** Each median by what the same one was then. */
+const comparison = (before: Saved, outcomes: ReadonlyArray<Case.Outcome>): ReadonlyArray<string> =>
+  outcomes.flatMap((outcome) =>
+    outcome.results.flatMap(({ figures, name }) => {
+      const then = before.outcomes.find((one) => one.case === outcome.case)?.results
+        .find((one) => one.name === name)
+      return Object.entries(figures).flatMap(([key, { median }]) => {
+        const old = then?.figures[key]?.median
+        return old === undefined ? [] : [`${outcome.case} ${name} ${key}: x${(median / old).toFixed(2)}`]
+      })
+    })
+  )
 
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
-      size: { type: "string", default: "1G" },
-      "piece-size": { type: "string", default: "1M" },
-      runs: { type: "string", default: "3" },
+      cases: { type: "string" },
       only: { type: "string" },
-      deno: { type: "boolean", default: false },
+      runs: { type: "string", default: "3" },
+      size: { type: "string", default: "2G" },
+      "piece-size": { type: "string", default: "1M" },
       dir: { type: "string" },
       json: { type: "boolean", default: false },
+      save: { type: "string" },
+      compare: { type: "string" },
       help: { type: "boolean", default: false },
     },
   })
   if (values.help) return console.log(HELP)
+  if (process.platform !== "linux") throw new Error("the bench reads what processes cost from /proc (Linux)")
   const tell = (line: string): void => values.json ? console.error(line) : console.log(line)
-  const runs = Figures.parseRuns(values.runs)
-  const withoutSeeder = Libtorrent.missing()
-  if (withoutSeeder !== undefined) throw new Error(`the bench seeds with libtorrent; ${withoutSeeder}`)
-
-  const dir = values.dir ?? Figures.fastFolder()
-  using temp = TempDir.make("bench", dir)
-  const size = Figures.parseSize(values.size)
-  const files = [{ path: "", length: size }]
-  const plain = await Torrents.make({
-    dir: temp.path,
-    name: "bench.bin",
-    files,
+  const cases = chosen(values.cases)
+  const before = values.compare === undefined
+    ? undefined
+    : JSON.parse(readFileSync(values.compare, "utf8")) as Saved
+  const options = {
+    dir: values.dir ?? Figures.fastFolder(),
+    size: Figures.parseSize(values.size),
     pieceLength: Figures.parseSize(values["piece-size"]),
-  })
-  await using seeder = await Libtorrent.seed(plain, { check: true })
-  // aria2 takes no peers by hand, so it alone asks a tracker
-  await using tracker = await Tracker.start({ peers: [seeder.address] })
-  const tracked = Torrents.withTrackers(plain, `${temp.path}/tracked.torrent`, [tracker.url])
-
-  const shoal = (runtime: Shoal.Runtime): Contestant => ({
-    name: `shoal-${runtime}`,
-    missing: Shoal.missing(runtime),
-    command: (out) => {
-      const args = [
-        "download",
-        plain.file,
-        "--quiet",
-        "--out",
-        out,
-        "--peer",
-        seeder.address,
-        ...Shoal.OFFLINE,
-      ]
-      return Promise.resolve(Shoal.command(args, runtime))
-    },
-  })
-  const all: ReadonlyArray<Contestant> = [
-    shoal("node"),
-    ...(values.deno ? [shoal("deno")] : []),
-    {
-      name: "aria2",
-      missing: Aria2.missing(),
-      command: async (out) => Aria2.leechCommand(tracked, out, await Process.freePort()),
-    },
-    {
-      name: "libtorrent",
-      missing: undefined,
-      command: (out) => Promise.resolve(Libtorrent.leechCommand(plain, out, [seeder.address])),
-    },
-  ]
-  const wanted = all.filter(({ name }) => values.only === undefined || values.only.split(",").includes(name))
-  for (const { name, missing } of wanted) if (missing !== undefined) tell(`${name} is left out: ${missing}`)
-  const contestants = wanted.filter(({ missing }) => missing === undefined)
-
-  tell(`${size / MIB} MiB from one libtorrent seeder over loopback, data in ${dir}, ${cpus().length} cores`)
-  const samples = new Map<string, Array<Sample>>(contestants.map(({ name }) => [name, []]))
-  for (let round = 0; round <= runs; round++) {
-    for (const contestant of contestants) {
-      const one = await sample(contestant, plain, dir)
-      tell(Figures.line(round, contestant.name, one))
-      if (round > 0) samples.get(contestant.name)!.push(one)
-    }
+    runs: Figures.parseCount(values.runs),
+    only: values.only?.split(","),
   }
-
-  const results = [...samples].map(([name, ones]) => Figures.result(name, ones))
-  console.log(
-    values.json
-      ? JSON.stringify({ size, runs, dir, machine: Figures.machine(), results })
-      : Figures.table(results),
-  )
+  tell(`data in ${options.dir}, ${cpus().length} cores, ${cpus()[0]?.model}`)
+  const outcomes: Array<Case.Outcome> = []
+  for (const one of cases) {
+    const outcome = await Case.play(one, options, tell)
+    outcomes.push(outcome)
+    tell(`\n${Figures.table(one.metrics, outcome.results)}`)
+    if (outcome.note !== undefined) tell(outcome.note)
+  }
+  const { runs, size } = options
+  const saved: Saved = { size, runs, machine: Figures.machine(), outcomes }
+  if (values.json) console.log(JSON.stringify(saved))
+  if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(saved)}\n`)
+  if (before !== undefined) { for (const line of comparison(before, outcomes)) tell(line) }
 }
 
 try {

@@ -1,30 +1,33 @@
-/** What the benches of transfers share: sizes on the command line, medians, and the table at the end. */
+/** What the benches share: sizes on the command line, medians, and tables that set shoal beside others. */
 import { accessSync, constants } from "node:fs"
 import { cpus, tmpdir, totalmem } from "node:os"
 import process from "node:process"
 
 export const MIB = 1024 * 1024
+export const GIB = 1024 * MIB
 
-/** What one transfer cost. */
-export interface Sample {
-  readonly bytesPerSec: number
-  readonly seconds: number
-  readonly cpuSeconds: number
-  readonly peakBytes: number
+/** What a run cost, by the keys of its case's metrics. */
+export type Sample = Readonly<Record<string, number>>
+
+/** A figure that a case measures. */
+export interface Metric {
+  readonly key: string
+  /** With its unit, as in the head of a table. */
+  readonly title: string
+  readonly digits: number
 }
 
 export interface Summary {
   readonly median: number
   readonly min: number
   readonly max: number
+  readonly samples: ReadonlyArray<number>
 }
 
+/** The figures of one contestant of a case, by the keys of the metrics. */
 export interface Result {
   readonly name: string
-  readonly bytesPerSec: Summary
-  readonly cpuSeconds: Summary
-  readonly peakBytes: Summary
-  readonly samples: ReadonlyArray<Sample>
+  readonly figures: Readonly<Record<string, Summary>>
 }
 
 /** Bytes, from a number with `K`, `M` or `G` for powers of 1024. */
@@ -34,11 +37,11 @@ export const parseSize = (text: string): number => {
   return Number(match[1]) * 1024 ** ("KMG".indexOf(match[2] || " ") + 1)
 }
 
-/** How many measured runs, from the command line. */
-export const parseRuns = (text: string): number => {
-  const runs = Number(text)
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`not a number of runs: ${text}`)
-  return runs
+/** How many of something, from the command line. */
+export const parseCount = (text: string): number => {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new Error(`not a number of something: ${text}`)
+  return count
 }
 
 /** Where data goes that no disk is to slow down. */
@@ -64,43 +67,51 @@ const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-const summary = (samples: ReadonlyArray<Sample>, pick: (one: Sample) => number): Summary => {
-  const values = samples.map(pick)
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
-}
-
-/** The samples of one client, summed up. */
-export const result = (name: string, samples: ReadonlyArray<Sample>): Result => ({
-  name,
-  bytesPerSec: summary(samples, (one) => one.bytesPerSec),
-  cpuSeconds: summary(samples, (one) => one.cpuSeconds),
-  peakBytes: summary(samples, (one) => one.peakBytes),
+const summary = (samples: ReadonlyArray<number>): Summary => ({
+  median: median(samples),
+  min: Math.min(...samples),
+  max: Math.max(...samples),
   samples,
 })
 
-/** One transfer in a line; round 0 is the one that does not count. */
-export const line = (round: number, name: string, one: Sample): string =>
-  `${round === 0 ? "warm-up" : `run ${round}  `} ${name.padEnd(11)} ` +
-  `${(one.bytesPerSec / 1e6).toFixed(0).padStart(5)} MB/s ${one.cpuSeconds.toFixed(2).padStart(6)} CPU s ` +
-  `${(one.peakBytes / MIB).toFixed(0).padStart(5)} MiB`
+/** The samples of one contestant, summed up. */
+export const result = (
+  name: string,
+  metrics: ReadonlyArray<Metric>,
+  samples: ReadonlyArray<Sample>,
+): Result => ({
+  name,
+  figures: Object.fromEntries(metrics.map(({ key }) => [key, summary(samples.map((one) => one[key]!))])),
+})
 
-const cell = (one: Summary, unit: number, digits: number, base?: number): string => {
-  const range = `${(one.min / unit).toFixed(digits)}-${(one.max / unit).toFixed(digits)}`
-  const ratio = base === undefined ? "" : ` x${(one.median / base).toFixed(2)}`
-  return `${(one.median / unit).toFixed(digits)} (${range})${ratio}`.padEnd(27)
-}
+/** One run in a line; round 0 is the one that does not count. */
+export const line = (round: number, name: string, metrics: ReadonlyArray<Metric>, one: Sample): string =>
+  `${round === 0 ? "warm-up" : `run ${round}  `} ${name.padEnd(12)}` +
+  metrics.map(({ digits, key, title }) => `${one[key]!.toFixed(digits).padStart(8)} ${title}`).join(" ")
 
-/** All clients beside libtorrent, if it is one of them. */
-export const table = (results: ReadonlyArray<Result>): string => {
-  const yardstick = results.find(({ name }) => name === "libtorrent")
-  return [
-    "",
-    "median (min-max) xlibtorrent",
-    `${"".padEnd(12)}${"MB/s".padEnd(27)}${"CPU seconds".padEnd(27)}peak MiB`,
-    ...results.map(({ name, bytesPerSec, cpuSeconds, peakBytes }) =>
-      name.padEnd(12) + cell(bytesPerSec, 1e6, 0, yardstick?.bytesPerSec.median) +
-      cell(cpuSeconds, 1, 2, yardstick?.cpuSeconds.median) +
-      cell(peakBytes, MIB, 0, yardstick?.peakBytes.median)
+const isOurs = ({ name }: Result): boolean => name.startsWith("shoal")
+
+/** Medians with their spread, then the ratios of our medians to each of the others'. */
+export const table = (metrics: ReadonlyArray<Metric>, results: ReadonlyArray<Result>): string => {
+  const cell = ({ max, median, min }: Summary, digits: number): string =>
+    `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`
+  const rows = [
+    ["median (min-max)", ...metrics.map(({ title }) => title)],
+    ...results.map(({ figures, name }) => [
+      name,
+      ...metrics.map(({ digits, key }) => cell(figures[key]!, digits)),
+    ]),
+    ...results.filter(isOurs).flatMap((ours) =>
+      results.filter((one) => !isOurs(one)).map((other) => [
+        `${ours.name} / ${other.name}`,
+        ...metrics.map(({ key }) =>
+          `x${(ours.figures[key]!.median / other.figures[key]!.median).toFixed(2)}`
+        ),
+      ])
     ),
-  ].join("\n")
+  ]
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) => row.map((text, column) => text.padEnd(widths[column]!)).join("  ").trimEnd()).join(
+    "\n",
+  )
 }

@@ -79,6 +79,22 @@ export const contract = (
         }
       }))
 
+    test("hashes what it is given bit by bit, if it does that at all, and looks at each bit at once", () =>
+      Effect.gen(function* () {
+        const { data, hasher } = yield* setup
+        const hash = hasher.rolling?.()
+        if (hash === undefined) return
+        const bytes = data.slice(0, 1_000)
+        for (const [from, to] of [[0, 1], [1, 1], [1, 900], [900, 1_000]] as const) {
+          const part = bytes.subarray(from, to)
+          hash.update(part)
+          part.fill(0)
+        }
+        const found = hash.digest()
+        expect(found).toBeInstanceOf(Uint8Array)
+        expect(toHex(found)).toBe(digest(data.subarray(0, 1_000)))
+      }))
+
     test("hashes what is on the disk now", () =>
       Effect.gen(function* () {
         const { disk, data, store, hasher } = yield* setup

@@ -29,7 +29,7 @@ const make = () => {
       }
       writes.push({ runs, settle })
     },
-    (index, count) => written.push([index, count]),
+    { onHandedOver: () => {}, onWritten: (index, count) => written.push([index, count]) },
   )
   const settleAll = (): void => {
     for (let write = writes.shift(); write !== undefined; write = writes.shift()) write.settle(true)

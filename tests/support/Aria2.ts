@@ -98,6 +98,16 @@ export const leechCommand = (torrent: TestTorrent, dir: string, port: number): R
   torrent.file,
 ]
 
+/** The command line that hashes the data of `torrent` and ends; with 0 if all is right. */
+export const checkCommand = (torrent: TestTorrent): ReadonlyArray<string> => [
+  "aria2c",
+  ...COMMON,
+  "--check-integrity=true",
+  "--hash-check-only=true",
+  `--dir=${torrent.dataDir}`,
+  torrent.file,
+]
+
 export interface StayingLeecher extends Leecher {
   /** Payload that it uploaded so far, in bytes. */
   readonly uploaded: () => Promise<number>

@@ -90,6 +90,32 @@ export const leechCommand = (
   ...peers.flatMap((peer) => ["--peer", peer]),
 ]
 
+const hashing = fileURLToPath(new URL("hashing.py", import.meta.url))
+
+/** The command line that hashes the data of `torrent`: ends with 0 if all is right, or makes a torrent below `out`. */
+export const hashingCommand = (
+  mode: "check" | "create",
+  torrent: TestTorrent,
+  out: string,
+): ReadonlyArray<string> =>
+  mode === "check" ? [python()!, hashing, "check", torrent.file, torrent.dataDir] : [
+    python()!,
+    hashing,
+    "create",
+    `${torrent.dataDir}/${torrent.name}`,
+    String(torrent.pieceLength),
+    `${out}/made.torrent`,
+  ]
+
+const idle = fileURLToPath(new URL("idle.py", import.meta.url))
+
+/** Arguments for its Python: seeds all these torrents to nobody, and says `ready` once they are checked. */
+export const idleCommand = (torrents: ReadonlyArray<TestTorrent>): ReadonlyArray<string> => [
+  idle,
+  torrents[0]!.dataDir,
+  ...torrents.map(({ file }) => file),
+]
+
 /** One that tells more of itself than others do. */
 export interface StayingLeecher extends Leecher {
   /** Waits until it has everything; gives the seconds that took, without starting Python. */

@@ -143,6 +143,19 @@ describe("NodeHasher", () => {
       for (const fiber of fibers) expect(Exit.isInterrupted(yield* Fiber.await(fiber))).toBe(true)
     }))
 
+  it.scoped.each([true, false])(
+    "hashes on the calling thread if it is told to: %s",
+    (isRolling) =>
+      Effect.gen(function* () {
+        const { data, directory } = yield* setup
+        const workerUrl = pathToFileURL(`${directory}/absent.mjs`)
+        const layer = NodeHasher.layerWith({ isRolling, workerCount: 1, workerUrl })
+        const hash = (yield* Effect.provide(Hasher, layer)).rolling?.()
+        for (const part of [data.subarray(0, 1), data.subarray(1)]) hash?.update(part)
+        expect(hash && toHex(hash.digest())).toBe(isRolling ? toHex(sha1(data)) : undefined)
+      }),
+  )
+
   it.scoped("works beside a bundle, and an idle pool does not keep the process up", () =>
     Effect.gen(function* () {
       const { directory, data } = yield* setup

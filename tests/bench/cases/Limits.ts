@@ -5,15 +5,11 @@ import * as Shoal from "../../support/Shoal.ts"
 import * as Swarm from "../../support/Swarm.ts"
 import * as TempDir from "../../support/TempDir.ts"
 import * as Torrents from "../../support/Torrents.ts"
+import type { Case, Contestant } from "../Case.ts"
+import { MIB } from "../Figures.ts"
 
-export interface Kept {
-  readonly runtime: Shoal.Runtime
-  readonly direction: "up" | "down"
-  /** Payload by the time of the transfer. */
-  readonly bytesPerSec: number
-  /** Of that from the limit: above 0 is too fast. */
-  readonly deviationPercent: number
-}
+const BYTES = 16 * MIB
+const LIMIT = MIB
 
 /** Far more than it should take: whoever hangs must not hang the bench. */
 const patienceMs = (bytes: number, bytesPerSec: number): number => 4_000 * bytes / bytesPerSec
@@ -66,22 +62,32 @@ const down = async (
   return { bytes: torrent.totalLength, seconds: Number(seconds) }
 }
 
-/** Transfers `size` bytes at `limit` bytes a second in every way at once: so slowly they don't feel each other. */
-export const measure = async (
-  dir: string,
-  size: number,
-  limit: number,
-  runtimes: ReadonlyArray<Shoal.Runtime>,
-): Promise<ReadonlyArray<Kept>> => {
-  using place = TempDir.make("limits", dir)
-  const one = async (runtime: Shoal.Runtime, direction: Kept["direction"]): Promise<Kept> => {
-    // each with data of its own, beside which a seed keeps what it has given
-    const torrent = await Torrents.small(join(place.path, `${runtime}-${direction}-data`), size, 256 * 1024)
-    const { bytes, seconds } = await (direction === "up" ? up : down)(torrent, limit, runtime, place)
+const make = (runtime: Shoal.Runtime, direction: "up" | "down", dir: string): Contestant => ({
+  name: `shoal-${runtime} ${direction}`,
+  missing: Shoal.missing(runtime),
+  run: async () => {
+    using place = TempDir.make("limits", dir)
+    const torrent = await Torrents.small(join(place.path, "data"), BYTES, 256 * 1024)
+    const { bytes, seconds } = await (direction === "up" ? up : down)(torrent, LIMIT, runtime, place)
     const bytesPerSec = bytes / seconds
-    return { runtime, direction, bytesPerSec, deviationPercent: 100 * (bytesPerSec / limit - 1) }
-  }
-  return await Promise.all(
-    runtimes.flatMap((runtime) => [one(runtime, "up"), one(runtime, "down")]),
-  )
+    return { rate: bytesPerSec / MIB, off: 100 * (bytesPerSec / LIMIT - 1) }
+  },
+})
+
+export const limits: Case = {
+  name: "limits",
+  summary: "16 MiB at a limit of 1 MiB/s, up and down",
+  metrics: [
+    { key: "rate", title: "MiB/s of payload", digits: 3 },
+    { key: "off", title: "% off the limit", digits: 1 },
+  ],
+  prepare: ({ dir }) =>
+    Promise.resolve({
+      title: `${BYTES / MIB} MiB at a limit of 1 MiB/s, with libtorrent at the other end`,
+      contestants: (["node", "deno"] as const).flatMap((runtime) => [
+        make(runtime, "up", dir),
+        make(runtime, "down", dir),
+      ]),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
 }

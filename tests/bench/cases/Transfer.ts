@@ -1,0 +1,23 @@
+/** What the cases that move a torrent's bytes have in common. */
+import type { Metric, Sample } from "../Figures.ts"
+import { GIB, MIB } from "../Figures.ts"
+
+export const METRICS: ReadonlyArray<Metric> = [
+  { key: "rate", title: "MB/s", digits: 0 },
+  { key: "cpu", title: "CPU s/GiB", digits: 2 },
+  { key: "peak", title: "peak MiB", digits: 0 },
+]
+
+/** `bytes` of payload at this cost. */
+export const sample = (
+  bytes: number,
+  { cpuSeconds, peakBytes, seconds }: {
+    readonly seconds: number
+    readonly cpuSeconds: number
+    readonly peakBytes: number
+  },
+): Sample => ({
+  rate: bytes / seconds / 1e6,
+  cpu: cpuSeconds / (bytes / GIB),
+  peak: peakBytes / MIB,
+})
