@@ -18,6 +18,8 @@ import * as TransportContract from "../contract/Transport.ts"
 import { expectBytes, layoutOf, random } from "../contract/BlockStore.ts"
 import { pair } from "../contract/Ends.ts"
 import { nodeDisk } from "./Disks.ts"
+import * as Mount from "./node/Mount.ts"
+import * as Silent from "./node/Silent.ts"
 
 /** Nothing fails, but half of everything comes in two parts: that must make no difference. */
 const SHORT: Faulty.Chances = { seed: 1, probability: 0.5, faults: [{ _tag: "Short" }] }
@@ -31,8 +33,7 @@ const onDisk = (plan: () => Faulty.Plan) =>
     Layer.unwrapEffect(Effect.sync(() => Layer.provide(Faulty.blockStore(plan()), NodeBlockStore.layer))),
     nodeDisk,
   )
-// The store below has told of a small disk already.
-const store = { hasSmallDirectory: false }
+const store = { hasSmallDirectory: Mount.isPossible }
 BlockStoreContract.contract("Faulty.blockStore with no faults", onDisk(Faulty.none), store)
 BlockStoreContract.contract(
   "Faulty.blockStore with short operations",
@@ -68,9 +69,9 @@ TransportContract.contract(
     Layer.unwrapEffect(
       Effect.sync(() => Layer.provide(FaultyTransport.layer(Faulty.drawn(SHORT)), NodeTransport.layer)),
     ),
-    Layer.succeed(TransportContract.TestNetwork, { silent: undefined }),
+    Layer.scoped(TransportContract.TestNetwork, Effect.map(Silent.address, (silent) => ({ silent }))),
   ),
-  { hasSilent: false, hasIpv6 },
+  { hasSilent: Silent.isPossible, hasIpv6 },
 )
 
 describe("a plan", () => {
