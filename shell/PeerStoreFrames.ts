@@ -7,6 +7,7 @@
  *   length   kind  id    …      `length` of the whole frame; an answer has the id of its question
  * ```
  */
+import { assert } from "../core/base/Assert.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
 import type { AnnounceEvent } from "../core/tracker/Announce.ts"
 import type { ScrapeEntry } from "../core/tracker/Scrape.ts"
@@ -80,6 +81,7 @@ export const makeReader = (
     let at = 0
     while (at + 4 <= bytes.length) {
       const to = at + view.getUint32(at)
+      assert(to >= at + HEAD_BYTES, "our own processes write whole frames")
       if (to > bytes.length) break
       onFrame(view.getUint8(at + 4), view.getUint32(at + 5), bytes, view, at + HEAD_BYTES, to)
       at = to
