@@ -7,11 +7,12 @@ import type { AddressInfo, Socket } from "node:net"
 import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type Address, isLoopback } from "../../core/base/Address.ts"
+import { isLoopback } from "../../core/base/Address.ts"
 import { toHex } from "../../core/base/Bytes.ts"
 import * as IpBytes from "../../core/base/IpBytes.ts"
 import { HttpListener, type HttpReply, type HttpServe } from "../TrackerHttp.ts"
-import { type ListenError, listenError, type ListenReason } from "../Transport.ts"
+import type { ListenError } from "../Transport.ts"
+import { type SystemError, toListenError } from "./SocketErrors.ts"
 
 /** Of the request line and the headers: an announce has about 500 bytes, a scrape of 74 torrents 5,500. */
 export const MAX_HEAD_BYTES = 16_384
@@ -30,26 +31,6 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 1_000
 export const SILENT_MS = 20_000
 /** What is under way when the server stops is given as long to end. */
 const STOP_MS = 2_000
-
-const REASONS: ReadonlyMap<string, ListenReason> = new Map([
-  ["EADDRINUSE", "AddressInUse"],
-  ["EADDRNOTAVAIL", "AddressNotAvailable"],
-  ["EINVAL", "AddressNotAvailable"], // what Deno makes of it
-  ["ENOTFOUND", "AddressNotAvailable"],
-  ["EACCES", "Denied"],
-  ["EPERM", "Denied"],
-  ["NotCapable", "Denied"],
-])
-
-interface SystemError extends Error {
-  readonly code?: string
-}
-
-const toListenError = (at: Address, error: SystemError): ListenError => {
-  const code = error.code ?? error.name
-  const reason = REASONS.get(code) ?? "Other"
-  return listenError(reason, at, reason === "Other" ? error.message : code)
-}
 
 /** What the parser refuses is told in a line, and the connection cut: nothing after it can be trusted. */
 const refuse = (error: SystemError, socket: Socket): void => {

@@ -48,12 +48,7 @@ export const crowd: Case = {
   metrics: METRICS,
   prepare: async ({ dir, pieceLength, size }) => {
     const temp = TempDir.make("bench", dir)
-    const torrent = await Torrents.make({
-      dir: temp.path,
-      name: "bench.bin",
-      files: [{ path: "", length: size }],
-      pieceLength,
-    })
+    const torrent = await Transfer.large(temp.path, size, pieceLength)
     const seeder = await Libtorrent.seed(torrent)
     const contestant = (name: string, runtime: Shoal.Runtime, others: number): Contestant => ({
       name,

@@ -2,24 +2,18 @@
 import * as Clients from "../../support/Clients.ts"
 import * as Libtorrent from "../../support/Libtorrent.ts"
 import * as TempDir from "../../support/TempDir.ts"
-import * as Torrents from "../../support/Torrents.ts"
 import type { Case } from "../Case.ts"
 import { MIB } from "../Figures.ts"
 import * as Leechers from "./Leechers.ts"
-import { METRICS } from "./Transfer.ts"
+import * as Transfer from "./Transfer.ts"
 
 const make = (name: string, seeders: number, summary: string): Case => ({
   name,
   summary,
-  metrics: METRICS,
+  metrics: Transfer.METRICS,
   prepare: async ({ dir, pieceLength, size }) => {
     const temp = TempDir.make("bench", dir)
-    const torrent = await Torrents.make({
-      dir: temp.path,
-      name: "bench.bin",
-      files: [{ path: "", length: size }],
-      pieceLength,
-    })
+    const torrent = await Transfer.large(temp.path, size, pieceLength)
     const running: Array<Clients.Seeder> = []
     for (let i = 0; i < seeders; i++) running.push(await Libtorrent.seed(torrent))
     const { leechers, stop } = await Leechers.all(torrent, running.map(({ address }) => address), temp.path)

@@ -80,12 +80,7 @@ const make = (name: string, summary: string, commands: ReadonlyArray<Command>): 
   prepare: async ({ dir, pieceLength, size }) => {
     const temp = TempDir.make("bench", dir)
     const bytes = 2 * size
-    const torrent = await Torrents.make({
-      dir: temp.path,
-      name: "bench.bin",
-      files: [{ path: "", length: bytes }],
-      pieceLength,
-    })
+    const torrent = await Transfer.large(temp.path, bytes, pieceLength)
     return {
       title: `${bytes / MIB} MiB in pieces of ${pieceLength / 1024} KiB`,
       contestants: commands.map((command): Contestant => ({

@@ -3,11 +3,10 @@ import { fileURLToPath } from "node:url"
 import * as Libtorrent from "../../support/Libtorrent.ts"
 import * as Process from "../../support/Process.ts"
 import * as TempDir from "../../support/TempDir.ts"
-import * as Torrents from "../../support/Torrents.ts"
 import type { Case } from "../Case.ts"
 import { MIB } from "../Figures.ts"
 import * as Leechers from "./Leechers.ts"
-import { METRICS } from "./Transfer.ts"
+import * as Transfer from "./Transfer.ts"
 
 const ROUND_TRIP_MS = 100
 const script = fileURLToPath(new URL("delayProxy.mjs", import.meta.url))
@@ -15,15 +14,10 @@ const script = fileURLToPath(new URL("delayProxy.mjs", import.meta.url))
 export const latency: Case = {
   name: "latency",
   summary: "a torrent over a round trip of 100 ms",
-  metrics: METRICS,
+  metrics: Transfer.METRICS,
   prepare: async ({ dir, pieceLength, size }) => {
     const temp = TempDir.make("bench", dir)
-    const torrent = await Torrents.make({
-      dir: temp.path,
-      name: "bench.bin",
-      files: [{ path: "", length: size / 4 }],
-      pieceLength,
-    })
+    const torrent = await Transfer.large(temp.path, size / 4, pieceLength)
     const seeder = await Libtorrent.seed(torrent)
     const [host, port] = seeder.address.split(":") as [string, string]
     const proxy = Process.start("node", [script, host, port, String(ROUND_TRIP_MS / 2)], {

@@ -1,4 +1,5 @@
 /** What the cases that move a torrent's bytes have in common. */
+import * as Torrents from "../../support/Torrents.ts"
 import type { Metric, Sample } from "../Figures.ts"
 import { GIB, MIB } from "../Figures.ts"
 
@@ -21,3 +22,7 @@ export const sample = (
   cpu: cpuSeconds / (bytes / GIB),
   peak: peakBytes / MIB,
 })
+
+/** A torrent of one file of so many bytes, with its data, below `dir`. */
+export const large = (dir: string, bytes: number, pieceLength: number): Promise<Torrents.TestTorrent> =>
+  Torrents.make({ dir, name: "bench.bin", files: [{ path: "", length: bytes }], pieceLength })

@@ -96,12 +96,7 @@ const make = (name: string, leecherCount: number, summary: string): Case => ({
   prepare: async ({ dir, pieceLength, size }) => {
     const temp = TempDir.make("bench", dir)
     const bytes = Math.ceil(size / leecherCount / pieceLength) * pieceLength
-    const torrent = await Torrents.make({
-      dir: temp.path,
-      name: "bench.bin",
-      files: [{ path: "", length: bytes }],
-      pieceLength,
-    })
+    const torrent = await Transfer.large(temp.path, bytes, pieceLength)
     return {
       title: `${bytes / MIB} MiB over loopback to ` +
         (leecherCount === 1 ? "one libtorrent" : `each of ${leecherCount} libtorrents`),
