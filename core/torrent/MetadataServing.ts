@@ -13,6 +13,9 @@ import * as Turn from "./Turn.ts"
 /** Copies of the whole that one connection may take: one that fails its hash and one more, and then something is wrong. */
 export const MAX_COPIES = 3
 
+/** What a request that no honest peer makes counts: a dictionary to be read, and one to be written. */
+export const IMPERTINENCE = 10
+
 /** Parts that leave in one step: 1 MiB, which is all of nearly every torrent; Transmission queues as many requests. */
 export const MAX_PARTS_A_STEP = 64
 
@@ -31,10 +34,11 @@ export const asked = (
   const { part } = message.value
   const partCount = Metadata.partCount(infoBytes.length)
   Turn.touch(turn, peer)
-  if (part >= partCount || isEnough(peer, partCount)) {
+  const isImpertinent = part >= partCount || peer.metadataParts >= MAX_COPIES * partCount
+  if (isImpertinent || isTooMuch(peer)) {
     // Refusals are small, but who asks without reading the answers gets none: they would pile up.
     if (!peer.isCongested) Encoder.extended(peer.encoder, id, Metadata.reject(part))
-    return Patience.strain(peer.patience, turn.now)
+    return Patience.strain(peer.patience, turn.now, isImpertinent ? IMPERTINENCE : 1)
   }
   peer.metadataParts++
   const begin = part * Metadata.PART_BYTES
@@ -43,7 +47,6 @@ export const asked = (
   return undefined
 }
 
-/** A refused part may be asked for again later (BEP 9). */
-const isEnough = (peer: Peer, partCount: number): boolean =>
-  peer.isCongested || peer.encoder.length >= MAX_PARTS_A_STEP * Metadata.PART_BYTES ||
-  peer.metadataParts >= MAX_COPIES * partCount
+/** For now: a refused part may be asked for again later (BEP 9). */
+const isTooMuch = ({ encoder, isCongested }: Peer): boolean =>
+  isCongested || encoder.length >= MAX_PARTS_A_STEP * Metadata.PART_BYTES

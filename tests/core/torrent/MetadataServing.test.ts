@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Bytes from "../../../core/base/Bytes.ts"
 import type { Metainfo } from "../../../core/metainfo/Metainfo.ts"
 import * as MetadataServing from "../../../core/torrent/MetadataServing.ts"
+import * as Patience from "../../../core/torrent/Patience.ts"
 import * as Encoder from "../../../core/wire/Encoder.ts"
 import * as Metadata from "../../../core/wire/ExtendedMetadata.ts"
 import { torrentOf } from "../../support/CoreSwarm.ts"
@@ -60,6 +61,16 @@ describe("metadata for peers", () => {
     door.say(conn, ...ask(0))
     expect(answers(door, conn)).toEqual([])
     expect(door.isOpen(conn)).toBe(true)
+  })
+
+  it("is refused to who asks for it again and again, and such a peer does not stay for long", () => {
+    const door = new Door(torrent)
+    const conn = door.welcome("80.4.4.4", idOf("a"), hello)
+    const most = Patience.MAX_USELESS / MetadataServing.IMPERTINENCE + 4 * MetadataServing.MAX_COPIES
+    for (let asked = 0; asked < most; asked++) door.say(conn, ...ask(0))
+    expect(door.isOpen(conn)).toBe(true)
+    door.say(conn, ...ask(0))
+    expect(door.isOpen(conn)).toBe(false)
   })
 
   it("is given a few times on one connection, then refused", () => {
