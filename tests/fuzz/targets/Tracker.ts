@@ -49,7 +49,7 @@ const checkResponse = (response: Announce.AnnounceResponse): void => {
   claim(peers.length <= Announce.MAX_PEERS, "peers have an end")
   claim(peers.every(({ host, port }) => port >= 1 && port <= 65_535 && host !== ""), "each can be dialled")
   claim(
-    PRINTABLE.test(warning) && warning.length <= Announce.MAX_MESSAGE_LENGTH + 1,
+    PRINTABLE.test(warning) && Array.from(warning).length <= Announce.MAX_MESSAGE_LENGTH,
     "a warning can be printed",
   )
   claim(trackerId.length <= Http.MAX_TRACKER_ID_BYTES, "a tracker id has an end")
@@ -114,7 +114,7 @@ const runUrl = (input: Bytes.Bytes): void => {
     const parts = Url.split(url)
     claim(parts !== undefined, "what is announced to can be split")
     const secret = /:([^@/]{6,})@/.exec(parts.authority)?.[1]
-    const rest = parts.authority.slice(parts.authority.lastIndexOf("@") + 1) + parts.path
+    const rest = parts.authority.slice(parts.authority.lastIndexOf("@") + 1) + parts.path + parts.query
     if (secret !== undefined && !rest.includes(secret)) {
       claim(!shown.includes(secret), "a password isn't shown")
     }
