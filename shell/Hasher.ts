@@ -34,8 +34,8 @@ export class Hasher extends Context.Tag("shoal/Hasher")<Hasher, {
   readonly rolling?: () => RollingHash
 }>() {}
 
-/** Only keeps what it is given until the end. */
-const rolling = (): RollingHash => {
+/** Keeps a copy of what it is given until the end: small, and for tests. */
+export const rolling = (): RollingHash => {
   const parts: Array<Bytes> = []
   return { update: (bytes) => void parts.push(bytes.slice()), digest: () => sha1(concat(parts)) }
 }

@@ -1,4 +1,5 @@
 /** {@link TrackerClient} over HTTP and HTTPS. Every reply is hostile until read: time, bytes and redirects have limits. */
+import * as Arr from "effect/Array"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -77,12 +78,8 @@ export const layer = (trust: Trust = {}): Layer.Layer<TrackerClient, never, Http
 
       const scrape = Effect.fn("TrackerClient.scrape")(
         function* (tracker: string, infoHashes: ReadonlyArray<Bytes>) {
-          const parts: Array<ReadonlyArray<Bytes>> = []
-          for (let at = 0; at < infoHashes.length; at += Scrape.MAX_HASHES) {
-            parts.push(infoHashes.slice(at, at + Scrape.MAX_HASHES))
-          }
           const answers = yield* Effect.forEach(
-            parts,
+            Arr.chunksOf(infoHashes, Scrape.MAX_HASHES),
             (part) =>
               getWithin(
                 TIMEOUT_MS,

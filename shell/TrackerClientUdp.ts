@@ -2,6 +2,7 @@
  * {@link TrackerClient} over UDP (BEP 15). Names are resolved anew for each question, as the system does it, and where a
  * name has addresses of both families both are asked: each tells about peers of its own (BEP 7).
  */
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -90,12 +91,8 @@ export const layer = (
 
       const scrape = Effect.fn("TrackerClient.scrape")(
         function* (url: string, infoHashes: ReadonlyArray<Uint8Array>) {
-          const parts: Array<ReadonlyArray<Uint8Array>> = []
-          for (let at = 0; at < infoHashes.length; at += Udp.MAX_SCRAPE_HASHES) {
-            parts.push(infoHashes.slice(at, at + Udp.MAX_SCRAPE_HASHES))
-          }
           const answers = yield* Effect.forEach(
-            parts,
+            Arr.chunksOf(infoHashes, Udp.MAX_SCRAPE_HASHES),
             (infoHashes) => askAll(url, TIMEOUT_MS, () => ({ _tag: "Scrape", infoHashes })),
             { concurrency: SCRAPE_CONCURRENCY },
           )

@@ -1,4 +1,4 @@
-/** How many connections the system allows this process, as far as it tells. */
+/** How many descriptors, and so connections, the system allows this process, as far as it tells. */
 import * as fs from "node:fs"
 
 /** What else needs descriptors: the runtime, hashing threads, files of torrents, the DHT, the local network. */
@@ -26,13 +26,19 @@ const mayRead = (): boolean => {
 export const connectionsOf = (openFiles: number): number =>
   Math.max(MIN_CAPACITY, Math.floor((openFiles - RESERVED) * SHARE))
 
-/** `undefined` where nothing can be known of it: there are many, or the system is none that tells (Linux does). */
-export const capacity = (): number | undefined => {
+/** The limit of open files; `undefined` where there is none, or the system is none that tells (Linux does). */
+export const openFiles = (): number | undefined => {
   try {
     if (!mayRead()) return undefined
-    const openFiles = /^Max open files +(\d+)/m.exec(fs.readFileSync(LIMITS, "latin1"))?.[1]
-    return openFiles === undefined ? undefined : connectionsOf(Number(openFiles))
+    const limit = /^Max open files +(\d+)/m.exec(fs.readFileSync(LIMITS, "latin1"))?.[1]
+    return limit === undefined ? undefined : Number(limit)
   } catch {
     return undefined
   }
+}
+
+/** Connections that this process may have; `undefined` where nothing is known of it. */
+export const capacity = (): number | undefined => {
+  const limit = openFiles()
+  return limit === undefined ? undefined : connectionsOf(limit)
 }

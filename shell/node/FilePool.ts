@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs"
 import { StorageError } from "../StorageError.ts"
+import * as Descriptors from "./Descriptors.ts"
 
 /** A process may have 256 (macOS) or 1,024 (Linux) descriptors by default, and sockets need most of them. */
 export const DEFAULT_CAPACITY = 128
@@ -13,12 +14,8 @@ const SHARE_OF_FEW = 1 / 4
 
 /** {@link DEFAULT_CAPACITY}, or less where the system gives this process fewer descriptors, as far as it tells. */
 export const capacityHere = (): number => {
-  try {
-    const [, soft] = fs.readFileSync("/proc/self/limits", "utf8").match(/^Max open files +(\d+)/m) ?? []
-    return Math.max(1, Math.min(DEFAULT_CAPACITY, Math.floor(Number(soft ?? Infinity) * SHARE_OF_FEW)))
-  } catch {
-    return DEFAULT_CAPACITY
-  }
+  const limit = Descriptors.openFiles() ?? Infinity
+  return Math.max(1, Math.min(DEFAULT_CAPACITY, Math.floor(limit * SHARE_OF_FEW)))
 }
 
 /**

@@ -38,74 +38,43 @@ const saving = (run: Run, out: string): Promise<unknown> => {
   return orEnd(run, changed).finally(close)
 }
 
+const kill = (run: Run): void => run.child.signal("SIGKILL")
+
+/** Waits for something, then for a little more, and kills. */
+const after = (name: string, ms: number, wait: (run: Run) => Promise<unknown>): Moment => ({
+  name,
+  strike: async (run) => {
+    await wait(run)
+    await pause(ms)
+    kill(run)
+  },
+})
+
 /** Draws one for a run that has `missing` pieces to fetch. */
 export const draw = (rng: Rng.Rng, missing: number, out: string): Moment => {
-  const kill = (run: Run): void => run.child.signal("SIGKILL")
   const some = 1 + Rng.below(rng, Math.max(1, missing))
   const [a, b] = [Rng.below(rng, 100) / 100, Rng.below(rng, 100) / 100]
   const moments: ReadonlyArray<Moment> = [
-    {
-      name: "start-up",
-      strike: async (run) => {
-        await pause(400 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "check",
-      strike: async (run) => {
-        await orEnd(run, run.event("started", undefined, 120_000))
-        await pause(20 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "transfer",
-      strike: async (run) => {
-        await verified(run, some)
-        await pause(5 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "leaving",
-      strike: async (run) => {
-        await verified(run, some)
-        run.child.signal("SIGINT")
-        await pause(100 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "save",
-      strike: async (run) => {
-        await verified(run, some)
-        const saved = saving(run, out)
-        run.child.signal("SIGINT")
-        await saved
-        await pause(4 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "end",
-      strike: async (run) => {
-        await verified(run, missing)
-        await pause(50 * a)
-        kill(run)
-      },
-    },
-    {
-      name: "pause",
-      strike: async (run) => {
-        await verified(run, Math.ceil(some / 2))
-        run.child.signal("SIGSTOP")
-        await pause(50 + 250 * a)
-        run.child.signal("SIGCONT")
-        await pause(100 * b)
-        kill(run)
-      },
-    },
+    after("start-up", 400 * a, () => Promise.resolve()),
+    after("check", 20 * a, (run) => orEnd(run, run.event("started", undefined, 120_000))),
+    after("transfer", 5 * a, (run) => verified(run, some)),
+    after("leaving", 100 * a, async (run) => {
+      await verified(run, some)
+      run.child.signal("SIGINT")
+    }),
+    after("save", 4 * a, async (run) => {
+      await verified(run, some)
+      const saved = saving(run, out)
+      run.child.signal("SIGINT")
+      await saved
+    }),
+    after("end", 50 * a, (run) => verified(run, missing)),
+    after("pause", 100 * b, async (run) => {
+      await verified(run, Math.ceil(some / 2))
+      run.child.signal("SIGSTOP")
+      await pause(50 + 250 * a)
+      run.child.signal("SIGCONT")
+    }),
     {
       name: "left in peace",
       strike: async (run) => {

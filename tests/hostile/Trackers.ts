@@ -10,17 +10,11 @@ import * as NodeHttpClient from "../../shell/node/NodeHttpClient.ts"
 import * as TrackerClient from "../../shell/TrackerClient.ts"
 import * as TrackerClientHttp from "../../shell/TrackerClientHttp.ts"
 import * as TrackerClientUdp from "../../shell/TrackerClientUdp.ts"
+import * as UdpScene from "../core/tracker/UdpScene.ts"
 
 export const request: AnnounceRequest = {
+  ...UdpScene.request,
   infoHash: Bytes.fromHex("0123456789abcdef0123456789abcdef01234567")!,
-  peerId: Bytes.latin1("-SH0100-0123456789ab"),
-  port: 6881,
-  uploadedBytes: 0,
-  downloadedBytes: 0,
-  leftBytes: 1,
-  event: "started",
-  numWant: 50,
-  key: 7,
 }
 
 /** An answer without peers. */

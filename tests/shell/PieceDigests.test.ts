@@ -1,21 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
-import { concat, toHex } from "../../core/base/Bytes.ts"
+import { toHex } from "../../core/base/Bytes.ts"
 import { sha1 } from "../../core/base/Sha1.ts"
 import * as Geometry from "../../core/metainfo/Geometry.ts"
-import type { RollingHash } from "../../shell/Hasher.ts"
+import * as Hasher from "../../shell/Hasher.ts"
 import * as PieceDigests from "../../shell/PieceDigests.ts"
 
 const PIECE_BYTES = 64
 const geometry = Geometry.make(PIECE_BYTES, [10 * PIECE_BYTES])
 const piece = (index: number): Geometry.PieceIndex => Geometry.pieceIndex(geometry, index)!
 const content = Uint8Array.from({ length: PIECE_BYTES }, (_, at) => at)
-
-/** Looks at what it is given at once, as a real one does: the memory will be used again. */
-const rolling = (): RollingHash => {
-  const parts: Array<Uint8Array> = []
-  return { update: (bytes) => void parts.push(bytes.slice()), digest: () => sha1(concat(parts)) }
-}
 
 /** Pushes fragments of `content`; a number is where one of `bytes` bytes begins, `disk` hands over what came before. */
 const play = (
@@ -30,7 +24,7 @@ const play = (
 }
 
 const taken = (...moves: ReadonlyArray<number | "disk">): string | undefined => {
-  const digests = PieceDigests.make(rolling)
+  const digests = PieceDigests.make(Hasher.rolling)
   play(digests, 16, ...moves)
   const digest = digests.take(piece(0), PIECE_BYTES)
   return digest && toHex(digest)
@@ -60,7 +54,7 @@ describe("PieceDigests", () => {
   })
 
   it("begins anew after a piece was taken, and keeps pieces apart", () => {
-    const digests = PieceDigests.make(rolling)
+    const digests = PieceDigests.make(Hasher.rolling)
     play(digests, 16, 16, "disk", 0, 32, 48)
     digests.push(piece(1), 0, content)
     expect(digests.take(piece(0), PIECE_BYTES)).toBeUndefined()
@@ -92,7 +86,7 @@ describe("PieceDigests", () => {
     let digested = 0
     fc.assert(
       fc.property(arrivals, (fragments) => {
-        const digests = PieceDigests.make(rolling)
+        const digests = PieceDigests.make(Hasher.rolling)
         const disk = new Uint8Array(PIECE_BYTES)
         const missing = new Set(disk.keys())
         let gathered: Array<Uint8Array> = []

@@ -4,23 +4,9 @@ import { AssertionFailure } from "../../../core/base/Assert.ts"
 import { latin1, toLatin1 } from "../../../core/base/Bytes.ts"
 import * as Decode from "../../../core/bencode/Decode.ts"
 import * as Encode from "../../../core/bencode/Encode.ts"
-import type * as Value from "../../../core/bencode/Value.ts"
+import { encodable } from "../../support/Encodable.ts"
 
 const encode = (value: Encode.Encodable) => toLatin1(Encode.encode(value))
-
-/** What was decoded, as it is encoded: the way back for the round trips below. */
-const plain = (value: Value.Value): Encode.Encodable => {
-  switch (value._tag) {
-    case "Integer":
-      return value.value
-    case "Text":
-      return value.bytes
-    case "List":
-      return value.items.map(plain)
-    case "Dict":
-      return new Map([...value.entries].map(([key, member]) => [key, plain(member)]))
-  }
-}
 
 describe("Encode", () => {
   it.each<[Encode.Encodable, string]>([
@@ -67,9 +53,9 @@ describe("Encode", () => {
       const bytes = Encode.encode(original)
       const decoded = Decode.decode(bytes)
       if (!decoded.ok) throw new Error(Decode.describe(decoded.error))
-      expect(plain(decoded.value)).toEqual(original)
+      expect(encodable(decoded.value)).toEqual(original)
       // Canonical: the same bytes again, and every dictionary sorted.
-      expect(Encode.encode(plain(decoded.value))).toEqual(bytes)
+      expect(Encode.encode(encodable(decoded.value))).toEqual(bytes)
       expect(decoded.value._tag !== "Dict" || decoded.value.isSorted).toBe(true)
     }))
   })

@@ -5,21 +5,8 @@ import * as Encode from "../../../core/bencode/Encode.ts"
 import * as Value from "../../../core/bencode/Value.ts"
 import * as Grammar from "../grammar/Bencode.ts"
 import * as Seeds from "../Seeds.ts"
+import { encodable } from "../../support/Encodable.ts"
 import { claim, type Target } from "../Target.ts"
-
-/** The tree as what the encoder takes. */
-export const encodable = (value: Value.Value): Encode.Encodable => {
-  switch (value._tag) {
-    case "Integer":
-      return value.value
-    case "Text":
-      return value.bytes
-    case "List":
-      return value.items.map(encodable)
-    case "Dict":
-      return new Map([...value.entries].map(([key, item]) => [key, encodable(item)]))
-  }
-}
 
 const isSorted = (value: Value.Value): boolean =>
   value._tag === "Dict"

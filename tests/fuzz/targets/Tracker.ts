@@ -20,6 +20,7 @@ import * as Records from "../grammar/Records.ts"
 import * as TextGrammar from "../grammar/Text.ts"
 import * as Seeds from "../Seeds.ts"
 import * as Tape from "../Tape.ts"
+import * as UdpScene from "../../core/tracker/UdpScene.ts"
 import { claim, type Target } from "../Target.ts"
 
 const HASH = Bytes.latin1("aaaaaaaaaabbbbbbbbbb")
@@ -27,17 +28,7 @@ const PEER = Bytes.latin1("-SH0100-cccccccccccc")
 const HTTP_URL = /^https?:\/\/[^/\s\p{Cc}]+\/[!-~]*$/iu
 const PRINTABLE = /^[^\p{Cc}]*$/u
 
-const request: Announce.AnnounceRequest = {
-  infoHash: HASH,
-  peerId: PEER,
-  port: 6_881,
-  uploadedBytes: 0,
-  downloadedBytes: 0,
-  leftBytes: 1,
-  event: "started",
-  numWant: 50,
-  key: 7,
-}
+const request: Announce.AnnounceRequest = { ...UdpScene.request, infoHash: HASH, peerId: PEER }
 
 const checkResponse = (response: Announce.AnnounceResponse): void => {
   const { intervalMs, minIntervalMs = 0, peers, trackerId = "", warning = "" } = response
