@@ -16,8 +16,8 @@ import type { Turns } from "./Turns.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
 /** Reads stop above the first and go on below the second: a slow disk must not fill the memory. */
-const HIGH_WATER_BYTES = 48 * 1024 * 1024
-const LOW_WATER_BYTES = 24 * 1024 * 1024
+const HIGH_WATER_BYTES = 24 * 1024 * 1024
+const LOW_WATER_BYTES = 12 * 1024 * 1024
 
 /** Likewise for what is on the disk and not hashed: it takes no memory, but the user waits for it in the end. */
 const HASH_BACKLOG_BYTES = 256 * 1024 * 1024

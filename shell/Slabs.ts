@@ -11,7 +11,7 @@ import { assert } from "../core/base/Assert.ts"
 export const SLAB_BYTES = 1024 * 1024
 
 /** Kept for use: about what is on its way to the disk at any time. */
-const MAX_FREE_BYTES = 32 * 1024 * 1024
+const MAX_FREE_BYTES = 16 * 1024 * 1024
 
 export interface Slabs {
   /** A slab to read to, with whatever was in it before. */

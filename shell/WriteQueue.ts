@@ -10,7 +10,7 @@ import * as Geometry from "../core/metainfo/Geometry.ts"
 export const RUN_BYTES = 1024 * 1024
 
 /** Beyond this much unwritten data everything goes out, whatever its size. */
-export const GATHER_LIMIT_BYTES = 16 * 1024 * 1024
+export const GATHER_LIMIT_BYTES = 8 * 1024 * 1024
 
 /** How long a fragment may wait for its neighbours. */
 export const LINGER_MS = 500
