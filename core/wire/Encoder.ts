@@ -54,6 +54,11 @@ export const isEmpty = (encoder: Encoder): boolean => encoder.length === 0
 /** All that was written since the last call, to be sent in this order: copies for the caller to keep, and the payloads. */
 export const takeChunks = (encoder: Encoder): ReadonlyArray<Bytes.Bytes> => {
   const { buffer, length, payloads, places } = encoder
+  if (payloads.length === 0) {
+    const all = length === 0 ? [] : [buffer.slice(0, length)]
+    clear(encoder)
+    return all
+  }
   const chunks: Array<Bytes.Bytes> = []
   let from = 0
   for (let i = 0; i < payloads.length; i++) {
@@ -81,9 +86,11 @@ const clear = (encoder: Encoder): void => {
     encoder.buffer = NO_BYTES
   }
   encoder.length = 0
-  if (encoder.payloads.length === 0) return
-  encoder.payloads.length = 0
-  encoder.places.length = 0
+  // One by one: setting an array's length gives its memory back, which the next block would have to take again.
+  while (encoder.payloads.length > 0) {
+    encoder.payloads.pop()
+    encoder.places.pop()
+  }
 }
 
 /** The 68 bytes that open a connection (BEP 3). */
