@@ -51,11 +51,14 @@ const byIndex = function* (
 
 const rarest: Order = {
   fresh(availability, has, verifiedCount, rng, offer) {
-    const { ends, order, position } = availability
+    const { ends, listed, lowest, order, position } = availability
     const size = Availability.size(availability)
     // Bucket 0 holds what only seeds have: others get there last, which is never if they were counted.
     const low = Bitfield.isFull(has) ? 0 : ends[0]!
     const start = verifiedCount < RANDOM_FIRST_PIECES ? low + Rng.below(rng, size - low) : low
+    // A peer that has nothing new is asked again and again: seen at a glance where there are few pieces in all.
+    const isGlance = has.words.length < Math.min(size, PATIENCE)
+    if (isGlance && Bitfield.firstCommon(listed, has, lowest) === undefined) return
     for (let step = 0; step < size; step++) {
       if (step === PATIENCE) {
         const few: Array<PieceIndex> = []

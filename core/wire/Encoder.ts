@@ -1,15 +1,17 @@
 /**
- * Writes messages one behind the other into a buffer that one connection owns, so that all that a step has to say
- * leaves as one write. A message costs its bytes and no object; a block's payload is kept by reference and stands in its
+ * Writes messages one behind the other into a buffer that one connection has until it is taken, so that all that a step
+ * has to say leaves as one write. A message costs its bytes and no object; a block's payload is kept by reference and stands in its
  * place among what is taken.
  */
 import { assert } from "../base/Assert.ts"
 import * as Bytes from "../base/Bytes.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Message from "./Message.ts"
+import * as Scratch from "./Scratch.ts"
 
 /** Mutable, with one owner. */
 export interface Encoder {
+  /** Borrowed while there is something in it (`Scratch.ts`). */
   buffer: Uint8Array
   /** Bytes written and not yet taken. */
   length: number
@@ -18,20 +20,8 @@ export interface Encoder {
   readonly places: Array<number>
 }
 
-/** Of an encoder that has said nothing yet. */
+/** Of an encoder that has nothing to say. */
 const NO_BYTES = new Uint8Array(0)
-
-/** A handful of messages: all that a step has to say to most peers. */
-const INITIAL_BYTES = 64
-
-/**
- * A buffer so many times as large as what was said is not kept: a swarm has a connection for each pair of peers, and most
- * never again say as much as in their first write.
- */
-const WASTE = 4
-
-/** A buffer that grew past this, for one bitfield or metadata piece, is not kept in any case. */
-const KEPT_BYTES = 16_384
 
 /** An empty encoder. */
 export const make = (): Encoder => ({
@@ -81,10 +71,8 @@ export const take = (encoder: Encoder): Bytes.Bytes => {
 }
 
 const clear = (encoder: Encoder): void => {
-  const bytes = encoder.buffer.length
-  if (bytes > KEPT_BYTES || (bytes > INITIAL_BYTES && bytes > WASTE * encoder.length)) {
-    encoder.buffer = NO_BYTES
-  }
+  Scratch.giveBack(encoder.buffer)
+  encoder.buffer = NO_BYTES
   encoder.length = 0
   // One by one: setting an array's length gives its memory back, which the next block would have to take again.
   while (encoder.payloads.length > 0) {
@@ -210,8 +198,9 @@ const reserve = (encoder: Encoder, bytes: number): number => {
   const at = encoder.length
   const end = at + bytes
   if (end > encoder.buffer.length) {
-    const grown = new Uint8Array(Math.max(end, encoder.buffer.length * 2, INITIAL_BYTES))
-    grown.set(encoder.buffer)
+    const grown = Scratch.borrow(Math.max(end, encoder.buffer.length * 2))
+    if (at > 0) grown.set(encoder.buffer.subarray(0, at))
+    Scratch.giveBack(encoder.buffer)
     encoder.buffer = grown
   }
   encoder.length = end
