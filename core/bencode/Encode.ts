@@ -26,10 +26,13 @@ export class Raw {
 
 /** The bencoding of a value, with keys in raw byte order. A fraction, or a key that is no Latin-1, is our own bug. */
 export const encode = (value: Encodable): Bytes => {
-  const sink: Sink = { bytes: new Uint8Array(256), at: 0 }
+  const sink: Sink = { bytes: scratch, at: 0 }
   write(sink, value)
   return sink.bytes.slice(0, sink.at)
 }
+
+/** Where all but long values are put together: most are some hundred bytes, and each buffer of its own costs more than they. */
+const scratch = new Uint8Array(4_096)
 
 interface Sink {
   bytes: Uint8Array

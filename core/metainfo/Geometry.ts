@@ -109,11 +109,10 @@ export const blockIndex = (
   length: number,
 ): BlockIndex | undefined => {
   const index = pieceIndex(geometry, piece)
-  if (index === undefined || begin % BLOCK_BYTES !== 0 || begin >= pieceLength(geometry, index)) {
-    return undefined
-  }
-  const block = blockAt(geometry, index, begin)
-  return length === blockLength(geometry, block) ? block : undefined
+  if (index === undefined || begin % BLOCK_BYTES !== 0) return undefined
+  const left = pieceLength(geometry, index) - begin
+  if (left <= 0 || length !== (left < BLOCK_BYTES ? left : BLOCK_BYTES)) return undefined
+  return blockAt(geometry, index, begin)
 }
 
 /** The index of the file that holds byte `offset` of the torrent; zero-length files hold none. */

@@ -163,13 +163,22 @@ const laneAt = ({ dueAt, head }: Lane): Millis => head === dueAt.length ? NEVER 
 
 const shift = (lane: Lane): Order => {
   const order = lane.orders[lane.head++]!
-  if (lane.head === lane.orders.length) empty(lane)
+  if (lane.head === lane.orders.length) drain(lane)
   else if (lane.head >= 64 && lane.head * 2 >= lane.orders.length) {
     lane.orders.splice(0, lane.head)
     lane.dueAt.splice(0, lane.head)
     lane.head = 0
   }
   return order
+}
+
+/** As {@link empty}, of a lane that is used again at once: it keeps its memory. */
+const drain = (lane: Lane): void => {
+  while (lane.orders.length > 0) {
+    lane.orders.pop()
+    lane.dueAt.pop()
+  }
+  lane.head = 0
 }
 
 const empty = (lane: Lane): void => {

@@ -34,33 +34,31 @@ export const fragment = (
   turn: State.Turn,
 ): string | undefined => {
   const { geometry } = torrent.metainfo
-  Rate.add(torrent.downloadRate, turn.now, item.bytes.length)
-  Rate.add(peer.downloadRate, turn.now, item.bytes.length)
-  const block = Geometry.blockIndex(geometry, item.piece, item.begin, item.length)
+  const { begin, bytes, length, offset } = item
+  const count = bytes.length
+  Rate.add(torrent.downloadRate, turn.now, count)
+  Rate.add(peer.downloadRate, turn.now, count)
+  const block = Geometry.blockIndex(geometry, item.piece, begin, length)
   if (block === undefined) return "a block that doesn't exist"
   const piece = Geometry.blockPiece(geometry, block)
-  if (item.offset === 0) {
+  const isLast = offset + count === length
+  const isWanted = (offset === 0 || peer.incoming === block) && isMissing(torrent, piece, block)
+  if (offset === 0) {
     if (!Peer.expects(peer, block)) return "a block that was never requested"
-    peer.incoming = isMissing(torrent, piece, block) ? block : undefined
+    peer.incoming = isWanted ? block : undefined
     sampleLatency(peer, block, turn)
-    if (peer.incoming === block) claim(torrent, peer, block, item.bytes.length === item.length)
+    if (isWanted) claim(torrent, peer, block, isLast)
   }
-  const isLast = item.offset + item.bytes.length === item.length
-  if (peer.incoming === block && isMissing(torrent, piece, block)) {
-    writesOf(torrent, piece).issuedBytes += item.bytes.length
-    turn.out.push({
-      _tag: "Write",
-      torrent: torrent.id,
-      piece,
-      begin: item.begin + item.offset,
-      bytes: item.bytes,
-    })
-    if (isLast) accepted(torrent, peer, piece, block, turn)
+  if (isWanted) {
+    const writes = writesOf(torrent, piece)
+    writes.issuedBytes += count
+    turn.out.push({ _tag: "Write", torrent: torrent.id, piece, begin: begin + offset, bytes })
+    if (isLast) accepted(torrent, peer, piece, block, writes, turn)
   } else {
-    torrent.wastedBytes += item.bytes.length
+    torrent.wastedBytes += count
     peer.incoming = undefined
   }
-  if (isLast) answered(peer, block, item.length, turn)
+  if (isLast) answered(peer, block, length, turn)
   return undefined
 }
 
@@ -75,6 +73,7 @@ const claim = (
   block: Geometry.BlockIndex,
   isWhole: boolean,
 ): void => {
+  if (isWhole && torrent.writers.size === 0) return
   const writer = torrent.writers.get(block)
   if (writer !== undefined && writer !== peer.conn) torrent.writers.set(block, State.MIXED)
   else if (!isWhole) torrent.writers.set(block, peer.conn)
@@ -111,15 +110,16 @@ const accepted = (
   peer: Peer.Peer,
   piece: Geometry.PieceIndex,
   block: Geometry.BlockIndex,
+  writes: State.PieceWrites,
   turn: State.Turn,
 ): void => {
   Stall.moved(torrent, turn.now)
-  if (torrent.writers.get(block) === peer.conn) torrent.writers.delete(block)
+  if (torrent.writers.size > 0 && torrent.writers.get(block) === peer.conn) torrent.writers.delete(block)
   for (const other of Picker.received(torrent.picker, block, peer.conn).others) {
     const rival = torrent.peers.get(other)
     if (rival !== undefined) Requests.cancel(torrent, rival, block, turn)
   }
-  hashIfWhole(torrent, piece, turn)
+  hashIfWhole(torrent, piece, writes, turn)
 }
 
 const writesOf = (torrent: State.Torrent, piece: Geometry.PieceIndex): State.PieceWrites => {
@@ -141,12 +141,16 @@ export const written = (
   const writes = torrent.writes.get(piece)
   if (writes === undefined) return
   writes.writtenBytes += bytes
-  hashIfWhole(torrent, piece, turn)
+  hashIfWhole(torrent, piece, writes, turn)
 }
 
-const hashIfWhole = (torrent: State.Torrent, piece: Geometry.PieceIndex, turn: State.Turn): void => {
-  const writes = torrent.writes.get(piece)
-  if (writes === undefined || writes.isHashing || writes.writtenBytes !== writes.issuedBytes) return
+const hashIfWhole = (
+  torrent: State.Torrent,
+  piece: Geometry.PieceIndex,
+  writes: State.PieceWrites,
+  turn: State.Turn,
+): void => {
+  if (writes.isHashing || writes.writtenBytes !== writes.issuedBytes) return
   if (!Picker.isComplete(torrent.picker, piece)) return
   writes.isHashing = true
   turn.out.push({ _tag: "Hash", torrent: torrent.id, piece })

@@ -56,7 +56,8 @@ export const run = (torrent: State.Torrent, turn: State.Turn): void => {
   const isDue = turn.now >= haves.dueAt || (isNew && State.isComplete(torrent))
   if (!isNew && !isDue) return
   for (const peer of peers.values()) {
-    if (isBehind(haves, peer) && (isDue || isUrgent(haves, peer))) tell(haves, peer, turn)
+    // Most are not in a hurry, which is the cheaper of the two to see.
+    if ((isDue || isUrgent(haves, peer)) && isBehind(haves, peer)) tell(haves, peer, turn)
   }
   haves.looked = haves.log.length
   if (isDue) haves.dueAt = NEVER

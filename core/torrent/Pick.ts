@@ -30,9 +30,9 @@ export interface PickContext {
   /** End game: the peer may be asked for what others owe us already. */
   readonly mayDuplicate: boolean
   /** If given, no other pieces: those that a peer serves even while it chokes us (BEP 6, ALLOWED_FAST). */
-  readonly only?: ReadonlySet<PieceIndex>
+  readonly only?: ReadonlySet<PieceIndex> | undefined
   /** Pieces that the peer would like to give (BEP 6, SUGGEST_PIECE). */
-  readonly suggested?: ReadonlySet<PieceIndex>
+  readonly suggested?: ReadonlySet<PieceIndex> | undefined
 }
 
 /** Up to `count` different blocks that this peer has and doesn't owe us yet, best first. Changes only `rng`. */
@@ -93,13 +93,15 @@ const pickFresh = (picker: Picker, context: PickContext, rng: Rng.Rng, picked: A
       if (Availability.isListed(picker.availability, piece) && canGive(context, piece)) take(piece)
     }
   }
-  // A handful of pieces, which the peer chose at random: not worth a walk through all the others.
-  const pieces = context.only ?? order.fresh(picker.availability, context.has, picker.have.count, rng)
-  for (const piece of pieces) {
-    if (picked.length >= context.count) return
-    if (suggested?.has(piece) === true) continue
+  const offer = (piece: PieceIndex): boolean => {
+    if (picked.length >= context.count) return false
+    if (suggested?.has(piece) === true) return true
     if (Availability.isListed(picker.availability, piece) && canGive(context, piece)) take(piece)
+    return true
   }
+  // A handful of pieces, which the peer chose at random: not worth a walk through all the others.
+  if (context.only === undefined) order.fresh(picker.availability, context.has, picker.have.count, rng, offer)
+  else for (const piece of context.only) if (!offer(piece)) return
 }
 
 /**

@@ -38,8 +38,8 @@ export const refill = (torrent: State.Torrent, peer: Peer.Peer, turn: State.Turn
     isExclusive: peer.isOnParole,
     mayTakeOver: isIdle,
     mayDuplicate: isIdle && Picker.isEndGame(torrent.picker),
-    ...(peer.isChoking ? { only: peer.allowedFast } : {}),
-    ...(peer.suggested.size > 0 ? { suggested: peer.suggested } : {}),
+    only: peer.isChoking ? peer.allowedFast : undefined,
+    suggested: peer.suggested.size > 0 ? peer.suggested : undefined,
   }
   let isExclusive = context.isExclusive
   let blocks = Picker.pick(torrent.picker, context, torrent.rng)

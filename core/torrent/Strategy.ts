@@ -7,14 +7,18 @@ import type { PartialPiece } from "./Partials.ts"
 
 export type Strategy = "rarest" | "random" | "sequential"
 
+/** Takes a piece, or passes it over; false if no more are wanted. */
+type Offer = (piece: PieceIndex) => boolean
+
 export interface Order {
-  /** The listed pieces that `has` contains, each once, the one to start first in front. */
+  /** Offers the listed pieces that `has` contains, each once, the one to start first in front, as long as more are asked for. */
   readonly fresh: (
     availability: Availability.Availability,
     has: Bitfield.Bitfield,
     verifiedCount: number,
     rng: Rng.Rng,
-  ) => Iterable<PieceIndex>
+    offer: Offer,
+  ) => void
   /** Of the started pieces, the one of the lowest rank is finished first. */
   readonly rank: (partial: PartialPiece) => number
   /** Whether a peer's SUGGEST_PIECE (BEP 6) goes before the order. */
@@ -46,24 +50,29 @@ const byIndex = function* (
 }
 
 const rarest: Order = {
-  *fresh(availability, has, verifiedCount, rng) {
-    const { ends, order, position } = availability
+  fresh(availability, has, verifiedCount, rng, offer) {
+    const { ends, listed, lowest, order, position } = availability
     const size = Availability.size(availability)
     // Bucket 0 holds what only seeds have: others get there last, which is never if they were counted.
     const low = Bitfield.isFull(has) ? 0 : ends[0]!
     const start = verifiedCount < RANDOM_FIRST_PIECES ? low + Rng.below(rng, size - low) : low
+    // A peer that has nothing new is asked again and again: seen at a glance where there are few pieces in all.
+    const isGlance = has.words.length < Math.min(size, PATIENCE)
+    if (isGlance && Bitfield.firstCommon(listed, has, lowest) === undefined) return
     for (let step = 0; step < size; step++) {
       if (step === PATIENCE) {
         const few: Array<PieceIndex> = []
         for (const piece of byIndex(availability, has)) if (few.push(piece) > FEW) break
         if (few.length <= FEW) {
           const distance = (piece: PieceIndex) => (position[piece]! - start + size) % size
-          yield* few.filter((piece) => distance(piece) >= step).sort((a, b) => distance(a) - distance(b))
+          few.filter((piece) => distance(piece) >= step).sort((a, b) => distance(a) - distance(b)).every(
+            offer,
+          )
           return
         }
       }
       const piece = order[start + step < size ? start + step : start + step - size]!
-      if (Bitfield.get(has, piece)) yield piece as PieceIndex
+      if (Bitfield.get(has, piece) && !offer(piece as PieceIndex)) return
     }
   },
   // The sooner a piece is whole, the sooner others can have it from us (strict priority, Cohen 2003, section 2.4.1).
@@ -72,7 +81,7 @@ const rarest: Order = {
 }
 
 const random: Order = {
-  *fresh(availability, has, _verifiedCount, rng) {
+  fresh(availability, has, _verifiedCount, rng, offer) {
     const { order } = availability
     const size = Availability.size(availability)
     const drawn = new Set<PieceIndex>()
@@ -81,12 +90,12 @@ const random: Order = {
       const piece = order[Rng.below(rng, size)]! as PieceIndex
       if (!Bitfield.get(has, piece) || drawn.has(piece)) continue
       drawn.add(piece)
-      yield piece
+      if (!offer(piece)) return
     }
     const left = [...byIndex(availability, has)].filter((piece) => !drawn.has(piece))
     for (let count = left.length; count > 0; count--) {
       const at = Rng.below(rng, count)
-      yield left[at]!
+      if (!offer(left[at]!)) return
       left[at] = left[count - 1]!
     }
   },
@@ -95,7 +104,9 @@ const random: Order = {
 }
 
 const sequential: Order = {
-  fresh: byIndex,
+  fresh(availability, has, _verifiedCount, _rng, offer) {
+    for (const piece of byIndex(availability, has)) if (!offer(piece)) return
+  },
   rank: (partial) => partial.piece,
   isSuggestible: false,
 }

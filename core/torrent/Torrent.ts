@@ -67,7 +67,8 @@ export const start = (
 
 /** One transition. Spends `torrent`. */
 export const step = (torrent: Torrent, input: Input): readonly [Torrent, ReadonlyArray<Command>] => {
-  const turn = Turn.make(input.now, input._tag !== "ConnRead")
+  // These two come for every few blocks, and say themselves whether anything follows from them.
+  const turn = Turn.make(input.now, input._tag !== "ConnRead" && input._tag !== "Written")
   const before = torrent.haveBytes
   take(torrent, input, turn)
   if (Turn.isQuiet(turn) && turn.now < torrent.wakeAt) return [torrent, turn.out]

@@ -78,7 +78,10 @@ export const failed = (
 
 /** Asks for more peers before the interval is over, where so few are left that the download would stall. */
 export const askIfStarved = (torrent: State.Torrent, turn: State.Turn): void => {
-  if (isStarved(torrent, turn.now)) step(torrent, { _tag: "WantPeers", now: turn.now }, turn)
+  const { now } = turn
+  // A download from one peer is starved at every step.
+  if (now < torrent.announceAt && !Schedules.canHurry(torrent.schedules, now)) return
+  if (isStarved(torrent, now)) step(torrent, { _tag: "WantPeers", now }, turn)
 }
 
 /** Something is missing, and there are too few peers that it could come from. */

@@ -1,7 +1,7 @@
 /**
  * One step's working set: the time, the commands so far, the peers that it touched, and whether it brought anything that
- * wants deciding. Most reads of a swarm do not: a HAVE of what we have ourselves, a part of a block. Such a step is as a
- * tick before its time, which changes nothing, and ends with the facts.
+ * wants deciding. Most reads of a swarm do not: a HAVE of what we have ourselves, a part of a block. Nor does what the disk
+ * has written. Such a step is as a tick before its time, which changes nothing, and ends with the facts.
  */
 import type { Millis } from "../base/Time.ts"
 import type { Command } from "./Command.ts"

@@ -151,6 +151,9 @@ export const step = (
   }
 }
 
+/** Whether `WantPeers` would change anything; once it has, it would not until an answer comes, or a `Tick` is due. */
+export const canHurry = (state: Schedule, now: Millis): boolean => state.isRunning && state.dueAt > now
+
 /** When a `Tick` would next announce; a `Tick` before it changes nothing. {@link NEVER} where only an answer or the user can. */
 export const nextWake = (state: Schedule): Millis => {
   if (!state.isRunning || state.inFlight !== undefined) return NEVER

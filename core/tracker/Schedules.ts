@@ -56,6 +56,12 @@ const within = (
   return tracker >= 0 && tracker < trackers.length ? { ...input, tracker } : undefined
 }
 
+/** Whether `WantPeers` would change anything, unless a `Tick` is due. */
+export const canHurry = (state: Schedules, now: Millis): boolean => {
+  for (const schedule of state) if (Schedule.canHurry(schedule, now)) return true
+  return false
+}
+
 /** When a `Tick` would next announce. */
 export const nextWake = (state: Schedules): Millis =>
   state.reduce((wake, schedule) => Math.min(wake, Schedule.nextWake(schedule)), NEVER)

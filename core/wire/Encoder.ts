@@ -1,15 +1,17 @@
 /**
- * Writes messages one behind the other into a buffer that one connection owns, so that all that a step has to say
- * leaves as one write. A message costs its bytes and no object; a block's payload is kept by reference and stands in its
+ * Writes messages one behind the other into a buffer that one connection has until it is taken, so that all that a step
+ * has to say leaves as one write. A message costs its bytes and no object; a block's payload is kept by reference and stands in its
  * place among what is taken.
  */
 import { assert } from "../base/Assert.ts"
 import * as Bytes from "../base/Bytes.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Message from "./Message.ts"
+import * as Scratch from "./Scratch.ts"
 
 /** Mutable, with one owner. */
 export interface Encoder {
+  /** Borrowed while there is something in it (`Scratch.ts`). */
   buffer: Uint8Array
   /** Bytes written and not yet taken. */
   length: number
@@ -18,20 +20,8 @@ export interface Encoder {
   readonly places: Array<number>
 }
 
-/** Of an encoder that has said nothing yet. */
+/** Of an encoder that has nothing to say. */
 const NO_BYTES = new Uint8Array(0)
-
-/** A handful of messages: all that a step has to say to most peers. */
-const INITIAL_BYTES = 64
-
-/**
- * A buffer so many times as large as what was said is not kept: a swarm has a connection for each pair of peers, and most
- * never again say as much as in their first write.
- */
-const WASTE = 4
-
-/** A buffer that grew past this, for one bitfield or metadata piece, is not kept in any case. */
-const KEPT_BYTES = 16_384
 
 /** An empty encoder. */
 export const make = (): Encoder => ({
@@ -54,6 +44,11 @@ export const isEmpty = (encoder: Encoder): boolean => encoder.length === 0
 /** All that was written since the last call, to be sent in this order: copies for the caller to keep, and the payloads. */
 export const takeChunks = (encoder: Encoder): ReadonlyArray<Bytes.Bytes> => {
   const { buffer, length, payloads, places } = encoder
+  if (payloads.length === 0) {
+    const all = length === 0 ? [] : [buffer.slice(0, length)]
+    clear(encoder)
+    return all
+  }
   const chunks: Array<Bytes.Bytes> = []
   let from = 0
   for (let i = 0; i < payloads.length; i++) {
@@ -76,14 +71,14 @@ export const take = (encoder: Encoder): Bytes.Bytes => {
 }
 
 const clear = (encoder: Encoder): void => {
-  const bytes = encoder.buffer.length
-  if (bytes > KEPT_BYTES || (bytes > INITIAL_BYTES && bytes > WASTE * encoder.length)) {
-    encoder.buffer = NO_BYTES
-  }
+  Scratch.giveBack(encoder.buffer)
+  encoder.buffer = NO_BYTES
   encoder.length = 0
-  if (encoder.payloads.length === 0) return
-  encoder.payloads.length = 0
-  encoder.places.length = 0
+  // One by one: setting an array's length gives its memory back, which the next block would have to take again.
+  while (encoder.payloads.length > 0) {
+    encoder.payloads.pop()
+    encoder.places.pop()
+  }
 }
 
 /** The 68 bytes that open a connection (BEP 3). */
@@ -203,8 +198,9 @@ const reserve = (encoder: Encoder, bytes: number): number => {
   const at = encoder.length
   const end = at + bytes
   if (end > encoder.buffer.length) {
-    const grown = new Uint8Array(Math.max(end, encoder.buffer.length * 2, INITIAL_BYTES))
-    grown.set(encoder.buffer)
+    const grown = Scratch.borrow(Math.max(end, encoder.buffer.length * 2))
+    if (at > 0) grown.set(encoder.buffer.subarray(0, at))
+    Scratch.giveBack(encoder.buffer)
     encoder.buffer = grown
   }
   encoder.length = end

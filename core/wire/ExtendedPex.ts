@@ -67,21 +67,29 @@ export const decode = (payload: Bytes.Bytes): Result<Message, DecodeError> => {
 /** The payload that says this, with those members that have something to say. Peers whose host is a name cannot be told. */
 export const encode = ({ added, dropped }: Message): Bytes.Bytes => {
   assert(added.length <= MAX_CONTACTS && dropped.length <= MAX_CONTACTS, "a message tells of so many")
-  const of = <A>(items: ReadonlyArray<A>, bytesOf: (item: A) => Bytes.Bytes | undefined, length: number) => {
-    const parts = items.map(bytesOf).filter((bytes) => bytes?.length === length) as Array<Bytes.Bytes>
-    return parts.length === 0 ? undefined : Bytes.concat(parts)
+  const found = added.map(({ address }) => IpBytes.compact(address))
+  const gone = dropped.map(IpBytes.compact)
+  const flags = (length: number) => {
+    const bytes = added.flatMap(({ flags }, i) => found[i]?.length === length ? [flags] : [])
+    return bytes.length === 0 ? undefined : Uint8Array.from(bytes)
   }
-  const bytesOf = ({ address }: Contact) => IpBytes.compact(address)
-  const flagsOf = (length: number) => ({ address, flags }: Contact) =>
-    IpBytes.compact(address)?.length === length ? Uint8Array.of(flags) : undefined
   return Encode.encode({
-    added: of(added, bytesOf, BYTES_4),
-    "added.f": of(added, flagsOf(BYTES_4), 1),
-    added6: of(added, bytesOf, BYTES_6),
-    "added6.f": of(added, flagsOf(BYTES_6), 1),
-    dropped: of(dropped, IpBytes.compact, BYTES_4),
-    dropped6: of(dropped, IpBytes.compact, BYTES_6),
+    added: joined(found, BYTES_4),
+    "added.f": flags(BYTES_4),
+    added6: joined(found, BYTES_6),
+    "added6.f": flags(BYTES_6),
+    dropped: joined(gone, BYTES_4),
+    dropped6: joined(gone, BYTES_6),
   })
+}
+
+/** The contacts of one family, one behind the other. */
+const joined = (
+  contacts: ReadonlyArray<Bytes.Bytes | undefined>,
+  length: number,
+): Bytes.Bytes | undefined => {
+  const parts = contacts.filter((bytes) => bytes?.length === length) as Array<Bytes.Bytes>
+  return parts.length === 0 ? undefined : Bytes.concat(parts)
 }
 
 /** Bytes of a compact contact (BEP 23, BEP 7). */

@@ -32,6 +32,30 @@ describe("take", () => {
     expect(Encoder.take(encoder)).toEqual(hex("00000000"))
   })
 
+  it("never shows what other encoders wrote into the buffers that they share", () => {
+    const encoders = Array.from({ length: 300 }, Encoder.make)
+    const write = (encoder: Encoder.Encoder, from: number, messages: number) => {
+      for (let i = 0; i < messages; i++) Encoder.have(encoder, from + i)
+    }
+    const expected = (from: number, messages: number) => {
+      const parts = Array.from({ length: messages }, (_, i) => {
+        const bytes = hex("00000005 04 00000000")
+        new DataView(bytes.buffer, bytes.byteOffset).setUint32(5, from + i)
+        return bytes
+      })
+      return Bytes.concat(parts)
+    }
+    // Some say more than a buffer holds; all begin before the first of them is through.
+    const count = (i: number) => i % 7 === 0 ? 500 : 1 + i % 3
+    encoders.forEach((encoder, i) => write(encoder, i * 1_000, 1))
+    encoders.forEach((encoder, i) => write(encoder, i * 1_000 + 1, count(i)))
+    encoders.forEach((encoder, i) => {
+      expect(Encoder.take(encoder)).toEqual(expected(i * 1_000, count(i) + 1))
+      write(encoder, i, 2)
+    })
+    encoders.forEach((encoder, i) => expect(Encoder.take(encoder)).toEqual(expected(i, 2)))
+  })
+
   it("doesn't keep a large buffer for the rest of the connection", () => {
     const encoder = Encoder.make()
     Encoder.bitfield(encoder, new Uint8Array(200_000))
