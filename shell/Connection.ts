@@ -3,7 +3,7 @@ import type { Address } from "../core/base/Address.ts"
 import type { Bytes } from "../core/base/Bytes.ts"
 
 /** Above so many unsent bytes a connection has enough to do; `onDrain` tells when it has fallen back to them. */
-export const DRAIN_BYTES = 256 * 1024
+export const DRAIN_BYTES = 512 * 1024
 
 /** An open connection. Whoever has it must close it, or see it closed. */
 export interface Connection {

@@ -124,11 +124,11 @@ export const make = (
       geometry,
       store,
       answered: (asks, bytesOf) => {
-        const at = now()
-        pushAll(asks.map((ask) => {
+        const blocks = asks.map((ask) => {
           const { conn, piece, begin } = ask
-          return { _tag: "BlockRead", now: at, torrent: id, conn, piece, begin, bytes: bytesOf(ask) }
-        }))
+          return { conn, piece, begin, bytes: bytesOf(ask) }
+        })
+        push({ _tag: "BlocksRead", now: now(), torrent: id, blocks })
       },
       failed: (asks, { message, reason }) => {
         const at = now()

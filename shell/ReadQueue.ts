@@ -3,8 +3,8 @@
  * block, since a call of the system costs more than the 16 KiB that it brings. What was read is kept for the next one who
  * asks, and views of it go out as they are. The memory is used again once neither the cache nor a connection has it.
  *
- *     ask ──(cached)──────────────────────────────────────────────────▶ answer
- *      └──▶ gathered ──flush──▶ queued ──(a place is free)──▶ loading ──▶ answer, cache
+ *     ask ──▶ gathered ──flush──(cached)──────────────────────────────▶ answer
+ *                          └──▶ queued ──(a place is free)──▶ loading ──▶ answer, cache
  */
 import * as Effect from "effect/Effect"
 import type { Bytes } from "../core/base/Bytes.ts"
@@ -16,16 +16,22 @@ import * as Slabs from "./Slabs.ts"
 import type { StorageError } from "./StorageError.ts"
 import type { Turns } from "./Turns.ts"
 
-/** Pieces are read in parts of this size, counted from the start of the piece. */
-export const CHUNK_BYTES = 256 * 1024
+/**
+ * Pieces are read in parts of this size, counted from the start of the piece, or whole if they are smaller. A read costs
+ * some 0.1 ms besides its bytes, and as much again until a thread has time for it.
+ */
+export const CHUNK_BYTES = 1024 * 1024
 
 /** Kept of all torrents: a piece is wanted by several peers within seconds, or not for long. */
-export const CACHE_BYTES = 32 * 1024 * 1024
+export const CACHE_BYTES = 16 * 1024 * 1024
 
-/** Reads under way: enough to keep a disk busy, few enough that those of a peer who leaves are not begun. */
-const MAX_LOADS = 8
+/** Reads under way, one for each thread that Node reads with: few enough that those of a peer who leaves are not begun. */
+const MAX_LOADS = 4
 
-/** So many chunks are remembered of which one block was read alone. */
+/** Of who has asked for so much of a chunk the rest is expected to follow. */
+const WANTED_SHARE = 1 / 8
+
+/** So many chunks are remembered of which a few blocks were read by themselves. */
 const MAX_LONELY = 4_096
 
 /** Part of a piece, for a peer. */
@@ -50,7 +56,7 @@ export interface Source {
 }
 
 export interface Reader {
-  /** Answers at once if it can, otherwise once it was flushed. */
+  /** Gathers it, to be answered once it was flushed. */
   readonly ask: (ask: Ask) => void
   readonly isIdle: () => boolean
   /** Nothing is answered, and no read begun, any more. */
@@ -59,7 +65,7 @@ export interface Reader {
 
 export interface ReadQueue {
   readonly open: (source: Source) => Reader
-  /** Begins to read what was gathered. */
+  /** Answers what was gathered and is here, and begins to read the rest. */
   readonly flush: () => void
   /** Nobody will look at these bytes again, which were an answer. What is never given back costs a collection. */
   readonly giveBack: (bytes: Bytes) => void
@@ -75,6 +81,8 @@ export interface Stats {
 }
 
 interface Torrent extends Source {
+  readonly chunkBytes: number
+  readonly slabs: Slabs.Slabs
   /** Its chunks are numbered from here on, over all torrents. */
   readonly firstKey: number
   readonly chunksPerPiece: number
@@ -99,14 +107,15 @@ export const make = (
   isConnected: (conn: ConnId) => boolean,
   { cacheBytes = CACHE_BYTES, chunkBytes = CHUNK_BYTES } = {},
 ): ReadQueue => {
-  const slabs = Slabs.make(chunkBytes)
-  const cache = BlockCache.make(cacheBytes, (chunk) => slabs.close(chunk))
+  /** By the size of chunks, of which there are as many as there are sizes of small pieces. */
+  const slabsOfSize = new Map<number, Slabs.Slabs>()
+  const cache = BlockCache.make(cacheBytes, (chunk) => slabsOfSize.get(chunk.buffer.byteLength)?.close(chunk))
   const gathered = new Map<number, { readonly torrent: Torrent; readonly asks: Array<Ask> }>()
   const queued = new Set<Load>()
   /** The chunks among those queued and loading. */
   const coming = new Map<number, Load>()
-  /** Chunks of which one block was read alone, in that order. */
-  const lonely = new Set<number>()
+  /** Chunks of which a few blocks were read by themselves, in that order, and how many. */
+  const lonely = new Map<number, number>()
   let loading = 0
   let nextKey = 0
   let hits = 0
@@ -114,41 +123,55 @@ export const make = (
   let readBytes = 0
 
   const ask = (torrent: Torrent, one: Ask): void => {
-    const index = Math.floor(one.begin / chunkBytes)
+    const index = Math.floor(one.begin / torrent.chunkBytes)
     const key = torrent.firstKey + one.piece * torrent.chunksPerPiece + index
-    const chunk = cache.get(key)
-    const load = coming.get(key)
-    if (one.begin + one.length > (index + 1) * chunkBytes) {
+    if (one.begin + one.length > (index + 1) * torrent.chunkBytes) {
       // Nobody asks so, as blocks divide chunks; but a peer may.
       misses++
       queue({ torrent, key: undefined, piece: one.piece, begin: one.begin, bytes: one.length, asks: [one] })
-    } else if (chunk !== undefined) {
-      hits++
-      torrent.answered([one], viewOf(chunk, index * chunkBytes))
-    } else if (load !== undefined) {
-      hits++
-      load.asks.push(one)
     } else {
-      misses++
       const group = gathered.get(key)
       if (group === undefined) gathered.set(key, { torrent, asks: [one] })
       else group.asks.push(one)
     }
   }
 
-  /** All of the chunk, or only what was asked for: one block alone may be all that is ever wanted of it. */
+  /** What was gathered of a chunk is answered together where it is here, or waits for it, or has it read. */
+  const serve = (key: number, torrent: Torrent, asks: Array<Ask>): void => {
+    const chunk = cache.get(key)
+    const load = coming.get(key)
+    if (chunk !== undefined) {
+      hits += asks.length
+      const begin = (key - torrent.firstKey) % torrent.chunksPerPiece * torrent.chunkBytes
+      torrent.answered(asks, viewOf(torrent, chunk, begin))
+    } else if (load !== undefined) {
+      hits += asks.length
+      for (const one of asks) load.asks.push(one)
+    } else {
+      misses += asks.length
+      queue(plan(key, torrent, asks))
+    }
+  }
+
+  /** All of the chunk, or only what was asked for: a few blocks may be all that is ever wanted of it. */
   const plan = (key: number, torrent: Torrent, asks: Array<Ask>): Load => {
-    const { piece, begin, length } = asks[0]!
-    // A second block of it, or the one behind the chunk before: there will be more.
-    const isWanted = asks.length > 1 || lonely.delete(key) || cache.has(key - 1) || coming.has(key - 1)
+    const { chunkBytes, geometry } = torrent
+    const { piece, begin } = asks[0]!
+    const askedCount = asks.length + (lonely.get(key) ?? 0)
+    lonely.delete(key)
+    // Who goes on behind the chunk before will go on with this one.
+    const isWanted = askedCount >= Math.max(2, chunkBytes / Geometry.BLOCK_BYTES * WANTED_SHARE) ||
+      cache.has(key - 1) || coming.has(key - 1)
     if (isWanted) {
       const start = begin - begin % chunkBytes
-      const bytes = Math.min(chunkBytes, Geometry.pieceLength(torrent.geometry, piece) - start)
+      const bytes = Math.min(chunkBytes, Geometry.pieceLength(geometry, piece) - start)
       return { torrent, key, piece, begin: start, bytes, asks }
     }
-    lonely.add(key)
-    if (lonely.size > MAX_LONELY) lonely.delete(lonely.values().next().value!)
-    return { torrent, key: undefined, piece, begin, bytes: length, asks }
+    lonely.set(key, askedCount)
+    if (lonely.size > MAX_LONELY) lonely.delete(lonely.keys().next().value!)
+    const start = Math.min(...asks.map(({ begin }) => begin))
+    const end = Math.max(...asks.map(({ begin, length }) => begin + length))
+    return { torrent, key: undefined, piece, begin: start, bytes: end - start, asks }
   }
 
   const queue = (load: Load): void => {
@@ -171,7 +194,7 @@ export const make = (
     loading++
     readBytes += bytes
     const offset = Geometry.pieceOffset(torrent.geometry, piece) + begin
-    const reading = Effect.suspend(() => torrent.store.read(offset, bytes, slabs.open(bytes)))
+    const reading = Effect.suspend(() => torrent.store.read(offset, bytes, torrent.slabs.open(bytes)))
     const settle = (tell: (asks: ReadonlyArray<Ask>) => void): void => {
       loading--
       done(load)
@@ -185,16 +208,17 @@ export const make = (
         // Kept before anybody hears of it: the answers bring the next asks, which find it.
         const isKept = key !== undefined && !torrent.isClosed && bytes <= cacheBytes
         if (isKept) cache.put(key, read)
-        settle((heard) => torrent.answered(heard, viewOf(read, begin)))
-        if (!isKept) slabs.close(read)
+        settle((heard) => torrent.answered(heard, viewOf(torrent, read, begin)))
+        if (!isKept) torrent.slabs.close(read)
       },
     }))
   }
 
-  const viewOf = (read: Bytes, begin: number) => ({ begin: from, length }: Ask): Bytes => {
-    slabs.taken(read, length)
-    return read.subarray(from - begin, from - begin + length)
-  }
+  const viewOf =
+    ({ slabs }: Torrent, read: Bytes, begin: number) => ({ begin: from, length }: Ask): Bytes => {
+      slabs.taken(read, length)
+      return read.subarray(from - begin, from - begin + length)
+    }
 
   const done = ({ key, torrent }: Load): void => {
     torrent.pending--
@@ -211,8 +235,20 @@ export const make = (
 
   return {
     open: (source) => {
-      const chunksPerPiece = Math.ceil(source.geometry.pieceBytes / chunkBytes)
-      const torrent: Torrent = { ...source, firstKey: nextKey, chunksPerPiece, pending: 0, isClosed: false }
+      const { pieceBytes } = source.geometry
+      const ownChunkBytes = Math.min(chunkBytes, pieceBytes)
+      const chunksPerPiece = Math.ceil(pieceBytes / ownChunkBytes)
+      const slabs = slabsOfSize.get(ownChunkBytes) ?? Slabs.make(ownChunkBytes)
+      slabsOfSize.set(ownChunkBytes, slabs)
+      const torrent: Torrent = {
+        ...source,
+        chunkBytes: ownChunkBytes,
+        slabs,
+        firstKey: nextKey,
+        chunksPerPiece,
+        pending: 0,
+        isClosed: false,
+      }
       // One number is left out: no torrent's first chunk lies behind another's last.
       nextKey += source.geometry.pieceCount * chunksPerPiece + 1
       return {
@@ -223,14 +259,12 @@ export const make = (
     },
     flush: () => {
       // In the order in which they lie on the disk.
-      for (const key of [...gathered.keys()].sort((a, b) => a - b)) {
-        const { torrent, asks } = gathered.get(key)!
-        queue(plan(key, torrent, asks))
-      }
+      const groups = [...gathered].sort(([a], [b]) => a - b)
       gathered.clear()
+      for (const [key, { torrent, asks }] of groups) serve(key, torrent, asks)
       start()
     },
-    giveBack: (bytes) => slabs.giveBack(bytes.buffer, bytes.length),
+    giveBack: ({ buffer, length }) => slabsOfSize.get(buffer.byteLength)?.giveBack(buffer, length),
     stats: () => ({ hits, misses, readBytes, cachedBytes: cache.bytes() }),
   }
 }

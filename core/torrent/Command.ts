@@ -27,7 +27,7 @@ export type Command =
     readonly begin: number
     readonly bytes: Bytes
   }
-  /** Read a block for a peer; answered by `BlockRead` or `ReadFailed`. May be dropped if the connection is gone. */
+  /** Read a block for a peer; answered by `BlockRead`, `BlocksRead` or `ReadFailed`. May be dropped if the connection is gone. */
   | {
     readonly _tag: "Read"
     readonly torrent: TorrentId

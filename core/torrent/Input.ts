@@ -57,6 +57,17 @@ export type Input =
     readonly begin: number
     readonly bytes: Bytes
   }
+  /** As several `BlockRead`s, for any connections: what was read together leaves together. */
+  | {
+    readonly _tag: "BlocksRead"
+    readonly now: Millis
+    readonly blocks: ReadonlyArray<{
+      readonly conn: ConnId
+      readonly piece: PieceIndex
+      readonly begin: number
+      readonly bytes: Bytes
+    }>
+  }
   /** Answers `Read`: the data that was verified once is not there any more, and the torrent fails. */
   | {
     readonly _tag: "ReadFailed"

@@ -61,8 +61,11 @@ export const MAX_LATE_REQUESTS = 50
 /** Requests of pieces that we lack or hide, or of too large blocks, without a block between them (libtorrent: 300). */
 export const MAX_VAIN_REQUESTS = 300
 
-/** Blocks that are read ahead for one peer: half a megabyte keeps the disk busy while a fast line empties its buffers. */
-export const MAX_READS_AHEAD = 32
+/**
+ * Blocks that are read ahead for one peer: on a machine whose cores are busy a read takes some milliseconds, and a fast
+ * line empties half a megabyte in one.
+ */
+export const MAX_READS_AHEAD = 64
 
 /** Pieces granted to a newcomer that we choke (BEP 6 suggests about ten; libtorrent: 5). */
 export const ALLOWED_FAST_PIECES = 5

@@ -156,6 +156,11 @@ const take = (torrent: Torrent, input: Input, turn: State.Turn): void => {
     }
     case "BlockRead":
       return Uploads.blockRead(torrent, input.conn, input.piece, input.begin, input.bytes, turn)
+    case "BlocksRead":
+      for (const { begin, bytes, conn, piece } of input.blocks) {
+        Uploads.blockRead(torrent, conn, piece, begin, bytes, turn)
+      }
+      return
     case "ConnCongested":
     case "ConnDrained": {
       const peer = Connections.peerOf(torrent, input.conn)

@@ -83,7 +83,9 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
   let isClosed = false
   let isPaused = false
   let isAboveMark = false
-  let isCorked = false
+  /** Written in this turn of the runtime, and not yet handed to the socket. */
+  let queued: Array<Bytes> = []
+  let queuedBytes = 0
   let hasWritten = false
   let droppedBytes = 0
   /** How it ended, where that was before anyone was there to hear it. */
@@ -96,14 +98,22 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
     if (handlers === undefined) unheard = { reason }
     else handlers.onClose(reason)
   }
-  const uncork = (): void => {
-    isCorked = false
+  const bufferedBytes = (): number => socket.writableLength + queuedBytes
+  /** What one turn of the protocol writes, headers and blocks, leaves in one system call and is heard of once. */
+  const flush = (): void => {
+    const chunks = queued
+    if (chunks.length === 0 || socket.destroyed) return
+    queued = []
+    queuedBytes = 0
+    socket.cork()
+    for (let i = 0; i < chunks.length - 1; i++) socket.write(chunks[i]!)
+    socket.write(chunks.at(-1)!, (error) => written(chunks, error))
     socket.uncork()
   }
-  const written = (bytes: Bytes, error: Error | null | undefined): void => {
+  const written = (chunks: ReadonlyArray<Bytes>, error: Error | null | undefined): void => {
     if (isClosed) return
-    if (error === null || error === undefined) handlers?.onWritten?.(bytes)
-    if (!isAboveMark || socket.writableLength > DRAIN_BYTES) return
+    if (error === null || error === undefined) { for (const bytes of chunks) handlers?.onWritten?.(bytes) }
+    if (!isAboveMark || bufferedBytes() > DRAIN_BYTES) return
     isAboveMark = false
     handlers?.onDrain()
   }
@@ -120,16 +130,12 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
     write: (bytes) => {
       if (isClosed || bytes.length === 0) return
       hasWritten = true
-      // What one turn of the protocol writes, headers and blocks, leaves in one system call.
-      if (!isCorked) {
-        isCorked = true
-        socket.cork()
-        queueMicrotask(uncork)
-      }
-      socket.write(bytes, (error) => written(bytes, error))
-      if (socket.writableLength > DRAIN_BYTES) isAboveMark = true
+      if (queued.length === 0) queueMicrotask(flush)
+      queued.push(bytes)
+      queuedBytes += bytes.length
+      if (bufferedBytes() > DRAIN_BYTES) isAboveMark = true
     },
-    bufferedBytes: () => isClosed ? 0 : socket.writableLength,
+    bufferedBytes: () => isClosed ? 0 : bufferedBytes(),
     pauseReads: () => {
       isPaused = true
       if (handlers !== undefined) socket.pause()
@@ -140,6 +146,7 @@ const makeOpen = (socket: net.Socket, fallback: Address, shared: Shared): Open =
     },
     close: () => {
       if (isClosed) return
+      flush()
       isClosed = true
       unheard = undefined
       // To whom nothing was said, nothing can get lost.

@@ -11,7 +11,7 @@ import { contentAt } from "../support/CoreSwarm.ts"
 const BLOCK = Geometry.BLOCK_BYTES
 const CHUNK = 4 * BLOCK
 /** Four chunks a piece, and a last piece of one and a half. */
-const geometry = Geometry.make(4 * CHUNK, [9 * 4 * CHUNK + CHUNK + 2 * BLOCK])
+const small = Geometry.make(4 * CHUNK, [9 * 4 * CHUNK + CHUNK + 2 * BLOCK])
 
 interface Read {
   readonly offset: number
@@ -20,7 +20,13 @@ interface Read {
 }
 
 /** A queue over a disk whose reads end when they are told to. */
-const make = (options: { readonly cacheBytes?: number } = {}) => {
+const make = (
+  { geometry = small, ...options }: {
+    readonly geometry?: Geometry.Geometry
+    readonly cacheBytes?: number
+    readonly chunkBytes?: number
+  } = {},
+) => {
   const reads: Array<Read> = []
   const answers: Array<{ readonly ask: ReadQueue.Ask; readonly bytes: Uint8Array }> = []
   const failures: Array<string> = []
@@ -73,9 +79,12 @@ const make = (options: { readonly cacheBytes?: number } = {}) => {
 const ranges = (reads: ReadonlyArray<Read>): ReadonlyArray<readonly [number, number]> =>
   reads.map(({ offset, bytes }) => [offset, bytes])
 
-const expectRight = (answers: ReadonlyArray<{ readonly ask: ReadQueue.Ask; readonly bytes: Uint8Array }>) => {
+const expectRight = (
+  answers: ReadonlyArray<{ readonly ask: ReadQueue.Ask; readonly bytes: Uint8Array }>,
+  { pieceBytes } = small,
+) => {
   for (const { ask, bytes } of answers) {
-    expectBytes(bytes, contentAt(ask.piece * geometry.pieceBytes + ask.begin, ask.length))
+    expectBytes(bytes, contentAt(ask.piece * pieceBytes + ask.begin, ask.length))
   }
 }
 
@@ -88,7 +97,7 @@ describe("ReadQueue", () => {
       ask(2, 0, 3 * BLOCK)
       expect(reads).toEqual([])
       queue.flush()
-      const piece = 2 * geometry.pieceBytes
+      const piece = 2 * small.pieceBytes
       expect(ranges(reads)).toEqual([[0, CHUNK], [piece, CHUNK], [piece + CHUNK, CHUNK]])
       yield* finish
       expect(answers.length).toBe(6)
@@ -105,8 +114,9 @@ describe("ReadQueue", () => {
       queue.flush()
       expect(reads.length).toBe(1)
       yield* finish
-      // … and afterwards, without a flush.
+      // … and afterwards.
       for (let conn = 9; conn <= 10; conn++) for (let at = 0; at < 4; at++) ask(conn, 1, at * BLOCK)
+      queue.flush()
       expect(reads.length).toBe(0)
       expect(answers.length).toBe(40)
       expectRight(answers)
@@ -125,7 +135,7 @@ describe("ReadQueue", () => {
           return found
         })
       expect(yield* readsFor(0, 0)).toEqual([[0, BLOCK]])
-      expect(yield* readsFor(5, BLOCK)).toEqual([[5 * geometry.pieceBytes + BLOCK, BLOCK]])
+      expect(yield* readsFor(5, BLOCK)).toEqual([[5 * small.pieceBytes + BLOCK, BLOCK]])
       // The second block of that chunk: the whole of it, and from then on whole chunks.
       expect(yield* readsFor(0, BLOCK)).toEqual([[0, CHUNK]])
       expect(yield* readsFor(0, 2 * BLOCK)).toEqual([])
@@ -133,13 +143,44 @@ describe("ReadQueue", () => {
       // What follows on the last chunk of a piece is the first of the next.
       expect(yield* readsFor(0, 3 * CHUNK)).toEqual([[3 * CHUNK, BLOCK]])
       expect(yield* readsFor(0, 3 * CHUNK + BLOCK)).toEqual([[3 * CHUNK, CHUNK]])
-      expect(yield* readsFor(1, 0)).toEqual([[geometry.pieceBytes, CHUNK]])
+      expect(yield* readsFor(1, 0)).toEqual([[small.pieceBytes, CHUNK]])
+    }))
+
+  it.effect("reads a few blocks of a large chunk by themselves", () =>
+    Effect.gen(function* () {
+      const { ask, queue, reads, answers, finish } = make({ chunkBytes: 16 * CHUNK })
+      // Of a piece, which is smaller: a chunk of 16 blocks, of which two make a whole read.
+      ask(1, 0, 3 * BLOCK)
+      queue.flush()
+      expect(ranges(reads)).toEqual([[3 * BLOCK, BLOCK]])
+      yield* finish
+      ask(1, 0, 4 * BLOCK)
+      queue.flush()
+      expect(ranges(reads)).toEqual([[0, 4 * CHUNK]])
+      yield* finish
+      expectRight(answers)
+    }))
+
+  it.effect("reads all of a large chunk once an eighth of it was asked for", () =>
+    Effect.gen(function* () {
+      const large = Geometry.make(64 * BLOCK, [4 * 64 * BLOCK])
+      const { ask, queue, reads, answers, finish } = make({ geometry: large, chunkBytes: 64 * BLOCK })
+      for (const at of [9, 2, 4]) ask(1, 1, at * BLOCK)
+      queue.flush()
+      expect(ranges(reads)).toEqual([[(64 + 2) * BLOCK, 8 * BLOCK]])
+      yield* finish
+      expect(answers.map(({ ask }) => ask.begin / BLOCK)).toEqual([9, 2, 4])
+      for (let at = 10; at < 15; at++) ask(1, 1, at * BLOCK)
+      queue.flush()
+      expect(ranges(reads)).toEqual([[64 * BLOCK, 64 * BLOCK]])
+      yield* finish
+      expectRight(answers, large)
     }))
 
   it.effect("reads what there is of a last chunk, and odd ranges as they are", () =>
     Effect.gen(function* () {
       const { ask, queue, reads, answers, finish } = make()
-      const last = 9 * geometry.pieceBytes
+      const last = 9 * small.pieceBytes
       ask(1, 9, CHUNK)
       ask(1, 9, CHUNK + BLOCK)
       ask(1, 0, CHUNK - 10, 20)
@@ -147,7 +188,7 @@ describe("ReadQueue", () => {
       queue.flush()
       expect(ranges(reads).toSorted((a, b) => a[0] - b[0])).toEqual([
         [CHUNK - 10, 20],
-        [3 * geometry.pieceBytes + 5, 7],
+        [3 * small.pieceBytes + 5, 7],
         [last + CHUNK, 2 * BLOCK],
       ])
       yield* finish
@@ -158,14 +199,14 @@ describe("ReadQueue", () => {
   it.effect("does not read for who has left, nor tell them anything", () =>
     Effect.gen(function* () {
       const { ask, queue, reads, answers, gone, finish, reader, settledCount } = make()
-      for (let piece = 0; piece < 9; piece++) {
+      for (let piece = 0; piece < 5; piece++) {
         ask(1, piece, 0)
         ask(2, piece, BLOCK)
       }
       gone.add(2)
       queue.flush()
-      // So many at a time; the ninth waits.
-      expect(reads.length).toBe(8)
+      // So many at a time; the fifth waits.
+      expect(reads.length).toBe(4)
       gone.add(1)
       yield* finish
       expect(reads.length).toBe(0)

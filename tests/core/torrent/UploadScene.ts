@@ -29,6 +29,8 @@ export class UploadScene {
   readonly #decoders = new Map<ConnId, Decoder.Decoder>()
   readonly closed = new Set<ConnId>()
   readonly announces: Array<AnnounceRequest> = []
+  /** Writes to any of the peers. */
+  writes = 0
   #conns = 0
 
   constructor(metainfo: Metainfo, options: Partial<State.Options> = {}) {
@@ -59,7 +61,10 @@ export class UploadScene {
       else if (command._tag === "Emit") this.events.push(command.event)
       else if (command._tag === "Announce") this.announces.push(command.request)
       else if (command._tag === "Close") this.closed.add(command.conn)
-      else if (command._tag === "Send") this.#hear(command.conn, Bytes.concat(command.chunks))
+      else if (command._tag === "Send") {
+        this.writes++
+        this.#hear(command.conn, Bytes.concat(command.chunks))
+      }
     }
   }
 
@@ -97,6 +102,15 @@ export class UploadScene {
       const bytes = contentAt(piece * this.metainfo.geometry.pieceBytes + begin, length)
       this.input({ _tag: "BlockRead", now: this.now, torrent: 1, conn, piece, begin, bytes })
     }
+  }
+
+  /** The disk answers all reads at once. */
+  answerTogether(): void {
+    const blocks = this.reads.splice(0).map(({ conn, piece, begin, length }) => {
+      const bytes = contentAt(piece * this.metainfo.geometry.pieceBytes + begin, length)
+      return { conn, piece, begin, bytes }
+    })
+    this.input({ _tag: "BlocksRead", now: this.now, torrent: 1, blocks })
   }
 
   /** Time passes, with the ticks that are asked for. */

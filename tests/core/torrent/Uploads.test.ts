@@ -236,7 +236,29 @@ describe("a queue", () => {
     scene.answer(Limits.MAX_READS_AHEAD / 2 - 1)
     expect(scene.reads).toHaveLength(Limits.MAX_READS_AHEAD / 2 + 1)
     scene.answer(1)
-    expect(scene.reads.map(({ piece, begin }) => piece * 4 + begin / BLOCK_BYTES)).toEqual(range(16, 48))
+    const half = Limits.MAX_READS_AHEAD / 2
+    expect(scene.reads.map(({ piece, begin }) => piece * 4 + begin / BLOCK_BYTES)).toEqual(
+      range(half, 3 * half),
+    )
+  })
+
+  it("leaves with the other blocks that were read together, as one write to each peer", () => {
+    const { conn, scene } = unchoked(false)
+    const other = scene.join(false)
+    scene.say(other, Encoder.interested)
+    scene.wait(15_000)
+    expect(scene.heard(other)).toContain("Unchoke")
+    scene.heard(conn)
+    for (const one of [conn, other]) {
+      scene.say(one, (encoder) => range(0, 8).forEach((block) => ask(encoder, block)))
+    }
+    scene.say(conn, (encoder) => cancel(encoder, 3))
+    const writes = scene.writes
+    scene.answerTogether()
+    expect(scene.writes - writes).toBe(2)
+    expect(scene.heard(conn)).toEqual(named("Piece", [0, 1, 2, ...range(4, 8)]))
+    expect(scene.heard(other)).toEqual(named("Piece", range(0, 8)))
+    expect(scene.peer(conn).readsInFlight).toBe(0)
   })
 
   it("is not read while its connection is congested", () => {
