@@ -63,8 +63,8 @@ export const toJson = (metainfo: Metainfo | V2Only): Readonly<Record<string, unk
   warnings: metainfo.warnings,
 })
 
-/** The same for people. */
-export const toText = (metainfo: Metainfo | V2Only): string => {
+/** The same for people, line by line: a torrent may have a hundred thousand files. */
+const linesOf = function* (metainfo: Metainfo | V2Only): Generator<string> {
   const { pieceBytes, pieceCount, totalBytes } = sizesOf(metainfo)
   const pieces = Text.count(pieceCount, "piece")
   const facts: Array<readonly [string, string]> = [
@@ -84,22 +84,43 @@ export const toText = (metainfo: Metainfo | V2Only): string => {
     ...(metainfo.creationDate === undefined ? [] : [["created", dateOf(metainfo.creationDate)] as const]),
     ...metainfo.warnings.map((warning) => ["warning", warning] as const),
   ]
-  const files = numbered(metainfo).map((file) =>
-    [String(file.index), Text.bytes(file.length), file.path] as const
-  )
-  // Not Math.max(...): a torrent may have more files than a call may have arguments.
-  const widest = (pick: (row: readonly [string, string, string]) => string) =>
-    files.reduce((most, row) => Math.max(most, pick(row).length), 0)
-  const indexWidth = widest(([index]) => index)
-  const sizeWidth = widest(([, size]) => size)
-  return [
-    ...columns(facts),
-    "files",
-    ...files.map(([index, size, path]) =>
-      `  ${index.padStart(indexWidth)}  ${size.padStart(sizeWidth)}  ${Text.printable(path)}`
-    ),
-  ].join("\n")
+  yield* columns(facts)
+  yield "files"
+  const { files } = metainfo
+  let sizeWidth = 0
+  let last = 0
+  for (const [i, { bytes, isPadding }] of files.entries()) {
+    if (isPadding) continue
+    sizeWidth = Math.max(sizeWidth, Text.bytes(bytes).length)
+    last = i + 1
+  }
+  const indexWidth = String(last).length
+  for (const [i, { bytes, isPadding, path }] of files.entries()) {
+    if (isPadding) continue
+    const index = String(i + 1).padStart(indexWidth)
+    yield `  ${index}  ${Text.bytes(bytes).padStart(sizeWidth)}  ${Text.printable(path)}`
+  }
 }
+
+/** All of it as one text. */
+export const toText = (metainfo: Metainfo | V2Only): string => [...linesOf(metainfo)].join("\n")
+
+/** Lines that are printed at once, so that not all of them are in memory. */
+const PORTION = 1_000
+
+const print = (torrent: Metainfo | V2Only) =>
+  Effect.gen(function* () {
+    const output = yield* Output
+    if (output.isJson) return yield* output.object(toJson(torrent))
+    let lines: Array<string> = []
+    for (const line of linesOf(torrent)) {
+      lines.push(line)
+      if (lines.length < PORTION) continue
+      yield* output.result(lines)
+      lines = []
+    }
+    if (lines.length > 0) yield* output.result(lines)
+  })
 
 const columns = (facts: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const column = Math.max(...facts.map(([name]) => name.length)) + 2
@@ -153,6 +174,5 @@ export const run = (source: string) =>
       return yield* output.result(linkToText(link).split("\n"))
     }
     const torrent = yield* Source.loadAny(source)
-    yield* output.object(toJson(torrent))
-    yield* output.result(toText(torrent).split("\n"))
+    yield* print(torrent)
   })

@@ -12,6 +12,10 @@ import * as Text from "./Text.ts"
 /** Of a config file, a key or a scenario: written by hand, or by `shoal simulate --print`. */
 export const MAX_TEXT_BYTES = 1024 * 1024
 
+/** Bytes asked for at once: each time costs as much as some 100 KiB do. */
+const MIN_READ_BYTES = 64 * 1024
+const MAX_READ_BYTES = 4 * 1024 * 1024
+
 /**
  * The bytes of a regular file. Fails with reason `not-found`, `unreadable` or `too-large`; `what` names in an error what
  * the file should be: `a .torrent file`.
@@ -40,8 +44,9 @@ export const bytes = (
     })
     if (info.size > maxBytes) return yield* tooLarge
     const parts: Array<Bytes.Bytes> = []
+    const chunkSize = Math.min(Math.max(Number(info.size) + 1, MIN_READ_BYTES), MAX_READ_BYTES)
     // One more than is allowed: it may have grown.
-    yield* Stream.runForEach(fs.stream(path, { bytesToRead: maxBytes + 1 }), (part) =>
+    yield* Stream.runForEach(fs.stream(path, { bytesToRead: maxBytes + 1, chunkSize }), (part) =>
       Effect.sync(() => {
         parts.push(part)
       }))

@@ -5,12 +5,15 @@ const UNPRINTABLE =
   // deno-lint-ignore no-control-regex -- control characters are what this is about
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
 
+/** What nearly every text is. */
+const PLAIN = /^[\x20-\x7e]*$/
+
 /**
  * `text` without anything that could move the cursor, change colours, or reorder a line: each such character becomes
  * U+FFFD, a lone surrogate too. Every name from a torrent, a tracker or a peer passes through here before it is printed.
  */
 export const printable = (text: string): string =>
-  text.replace(UNPRINTABLE, "\ufffd").replace(/\p{Cs}/gu, "\ufffd")
+  PLAIN.test(text) ? text : text.replace(UNPRINTABLE, "\ufffd").replace(/\p{Cs}/gu, "\ufffd")
 
 /** {@link printable} for text of several lines that may keep its line breaks. */
 export const printableLines = (text: string): ReadonlyArray<string> => text.split(/\r?\n/).map(printable)

@@ -1,11 +1,15 @@
 /**
  * Builds `dist/`: the program as one file for Node, and the library with its types. Runs at the end of `npm ci`.
  *
- *   dist/shoal.mjs        the bundled, tree-shaken program
+ *   dist/shoal.mjs        what starts the program
+ *   dist/program.js       the bundled, tree-shaken program
+ *   dist/program-*.cache  what the building Node compiled of it, for a faster start
  *   dist/hashWorker.mjs   what its hashing threads run
  *   dist/core, dist/shell the modules behind `shoal/core` and `shoal/shell`, with `.d.ts`
  */
-import { chmod, copyFile, mkdir, rm } from "node:fs/promises"
+import { spawnSync } from "node:child_process"
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import process from "node:process"
@@ -16,18 +20,19 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const dist = join(root, "dist")
 const worker = "shell/node/hashWorker.mjs"
 
-/** CommonJS packages in the bundle require node's own modules, for which an ES module has no `require`. */
-const BANNER = `#!/usr/bin/env node
-import { createRequire } from "node:module";const require = createRequire(import.meta.url);`
-
-/** Writes the program to `folder` as one file, evaluated lazily where the source imports lazily, and its worker. */
+/** Writes the program to `folder` as one file, evaluated lazily where the source imports lazily, and what goes with it. */
 export const bundle = async (folder) => {
+  const program = join(folder, "program.js")
   await esbuild.build({
     absWorkingDir: root,
     entryPoints: ["cli/Main.ts"],
-    outfile: join(folder, "shoal.mjs"),
+    outfile: program,
     bundle: true,
-    format: "esm",
+    // A function expression in a script: unlike a module, it can be given what V8 has compiled before.
+    format: "cjs",
+    banner: { js: "(function(require,moduleUrl){" },
+    footer: { js: "})" },
+    define: { "import.meta.url": "moduleUrl" },
     platform: "node",
     target: "node20",
     // Prefer the packages' ES modules: only those can be tree-shaken.
@@ -36,10 +41,33 @@ export const bundle = async (folder) => {
     minifyWhitespace: true,
     legalComments: "none",
     logLevel: "warning",
-    banner: { js: BANNER },
   })
-  await chmod(join(folder, "shoal.mjs"), 0o755)
   await copyFile(join(root, worker), join(folder, "hashWorker.mjs"))
+  await copyFile(join(root, "cli/launch.mjs"), join(folder, "shoal.mjs"))
+  await chmod(join(folder, "shoal.mjs"), 0o755)
+  await compile(program)
+}
+
+/** A torrent of one byte, whose check takes the program through most of what it loads. */
+const TORRENT = `d4:infod6:lengthi1e4:name1:x12:piece lengthi16384e6:pieces20:${"x".repeat(20)}ee`
+
+/**
+ * Runs the program once and keeps what V8 compiled for it, under the name that `launch.mjs` looks for. Where that does not
+ * work, the program starts without.
+ */
+const compile = async (program) => {
+  const temp = await mkdtemp(join(tmpdir(), "shoal-build-"))
+  try {
+    const torrent = join(temp, "x.torrent")
+    await writeFile(torrent, TORRENT)
+    const { arch, platform, version } = process
+    const cache = program.replace(/\.js$/, `-${version}-${platform}-${arch}.cache`)
+    const run = ["verify", torrent, "--data", temp]
+    // It fails, for the byte is missing.
+    spawnSync(process.execPath, [join(root, "cli/compile.mjs"), program, cache, ...run], { stdio: "ignore" })
+  } finally {
+    await rm(temp, { recursive: true })
+  }
 }
 
 /** Emits the library. `npm run check` judges types; here only what keeps the output from being whole is an error. */

@@ -5,11 +5,13 @@ import { type Metainfo, pieceHash } from "../core/metainfo/Metainfo.ts"
 import * as Bytes from "../core/base/Bytes.ts"
 import * as Bitfield from "../core/torrent/Bitfield.ts"
 import type { FileStat } from "../core/torrent/Resume.ts"
+import { HASH_BYTES } from "../core/base/Sha1.ts"
 import type { TorrentStore } from "./BlockStore.ts"
 import { Hasher } from "./Hasher.ts"
+import * as PieceRuns from "./PieceRuns.ts"
 import type { StorageError } from "./StorageError.ts"
 
-/** Pieces asked for at once: enough to keep every hashing worker and the disk's queue busy, and no more. */
+/** Runs of pieces asked for at once: enough to keep every hashing worker and the disk's queue busy, and no more. */
 const CONCURRENCY = 8
 
 /** Calls of `onProgress` at most, whatever the number of pieces. */
@@ -40,31 +42,46 @@ export const check = (
       toldBytes = doneBytes
       onProgress(doneBytes, totalBytes)
     }
-    const one = (piece: Geometry.PieceIndex) => {
-      const offset = Geometry.pieceOffset(geometry, piece)
-      const bytes = Geometry.pieceLength(geometry, piece)
-      if (!isThere(metainfo, stats, offset, bytes)) return Effect.sync(() => advance(bytes))
-      return hasher.sha1(store, offset, bytes).pipe(
-        Effect.map((digest) => {
-          if (Bytes.equals(digest, pieceHash(metainfo, piece))) Bitfield.set(good, piece)
+    const isHere = (piece: Geometry.PieceIndex) => isThere(metainfo, stats, piece)
+    /** Hashes pieces side by side, all of which are there. */
+    const hash = (run: PieceRuns.Run) => {
+      const { offset, bytes } = PieceRuns.span(geometry, run)
+      return hasher.sha1(store, offset, bytes, geometry.pieceBytes).pipe(
+        Effect.map((digests) => {
+          for (const [i, piece] of run.entries()) {
+            const digest = digests.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
+            if (Bytes.equals(digest, pieceHash(metainfo, piece))) Bitfield.set(good, piece)
+          }
         }),
-        // Gone, or cut off, since its length was asked.
-        Effect.catchIf((error) => error.reason === "Missing", () => Effect.void),
         Effect.andThen(Effect.sync(() => advance(bytes))),
       )
     }
-    yield* Effect.forEach(asked, one, { concurrency: CONCURRENCY, discard: true })
+    const single = (piece: Geometry.PieceIndex) => {
+      const gone = Effect.sync(() => advance(Geometry.pieceLength(geometry, piece)))
+      if (!isHere(piece)) return gone
+      return Effect.catchIf(hash([piece]), isMissing, () => gone)
+    }
+    const together = (run: PieceRuns.Run) => {
+      const singly = Effect.forEach(run, single, { discard: true })
+      // Gone, or cut off, since its length was asked: then that is one file, and what lies beside it may be there.
+      return run.every(isHere) ? Effect.catchIf(hash(run), isMissing, () => singly) : singly
+    }
+    const runs = PieceRuns.cut(geometry, asked)
+    yield* Effect.forEach(runs, together, { concurrency: CONCURRENCY, discard: true })
     return good
   })
 
-/** True if the files that a range lies in are long enough to hold it; padding always is. */
+const isMissing = (error: StorageError): boolean => error.reason === "Missing"
+
+/** True if the files that a piece lies in are long enough to hold it; padding always is. */
 const isThere = (
   { geometry, files }: Metainfo,
   stats: ReadonlyArray<FileStat | undefined>,
-  offset: number,
-  bytes: number,
-): boolean =>
-  Geometry.segments(geometry, offset, bytes).every((segment) =>
+  piece: Geometry.PieceIndex,
+): boolean => {
+  const { offset, bytes } = PieceRuns.span(geometry, [piece])
+  return Geometry.segments(geometry, offset, bytes).every((segment) =>
     files[segment.fileIndex]!.isPadding ||
     segment.offset + segment.bytes <= (stats[segment.fileIndex]?.bytes ?? 0)
   )
+}

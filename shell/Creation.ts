@@ -14,6 +14,7 @@ import { BlockStore, type TorrentStore } from "./BlockStore.ts"
 import * as CreateError from "./CreateError.ts"
 import type { FileTree } from "./FileTree.ts"
 import { Hasher } from "./Hasher.ts"
+import * as PieceRuns from "./PieceRuns.ts"
 import * as Walk from "./Walk.ts"
 
 export interface CreateOptions extends Create.Options {
@@ -37,7 +38,7 @@ export interface Created {
   readonly warnings: ReadonlyArray<string>
 }
 
-/** Pieces asked for at once: enough to keep every hashing worker and the disk's queue busy. */
+/** Runs of pieces asked for at once: enough to keep every hashing worker and the disk's queue busy. */
 const CONCURRENCY = 8
 
 /** Calls of `onProgress` at most, whatever the number of pieces. */
@@ -155,11 +156,11 @@ const hash = (
       toldBytes = doneBytes
       onProgress(doneBytes, totalBytes)
     }
-    yield* Effect.forEach(Geometry.pieces(geometry), (piece) => {
-      const bytes = Geometry.pieceLength(geometry, piece)
-      return hasher.sha1(store, Geometry.pieceOffset(geometry, piece), bytes).pipe(
-        Effect.map((digest) => {
-          pieceHashes.set(digest, piece * HASH_BYTES)
+    yield* Effect.forEach(PieceRuns.cut(geometry, Geometry.pieces(geometry)), (run) => {
+      const { offset, bytes } = PieceRuns.span(geometry, run)
+      return hasher.sha1(store, offset, bytes, geometry.pieceBytes).pipe(
+        Effect.map((digests) => {
+          pieceHashes.set(digests, run[0]! * HASH_BYTES)
           advance(bytes)
         }),
         Effect.mapError(({ reason, path, message }) =>

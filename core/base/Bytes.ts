@@ -44,14 +44,15 @@ export const toLatin1 = (bytes: Bytes): string => {
     for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
     return text
   }
+  if (bytes.length <= CHUNK) return String.fromCharCode.apply(null, bytes as unknown as Array<number>)
   for (let i = 0; i < bytes.length; i += CHUNK) {
     text += String.fromCharCode.apply(null, bytes.subarray(i, i + CHUNK) as unknown as Array<number>)
   }
   return text
 }
 
-/** Up to here a character at a time is faster than making a view. */
-const SHORT = 64
+/** Up to here a character at a time is faster than a call with many: longer texts would be made of parts. */
+const SHORT = 12
 /** Arguments of one call: far below what any engine takes, and enough that megabytes need few calls. */
 const CHUNK = 4_096
 

@@ -90,6 +90,12 @@ class LazyList extends Node implements List {
     }
     return items
   }
+  *each(): Generator<Value> {
+    const last = Scan.next(this.index, this.token)
+    for (let token = this.token + 1; token < last; token = Scan.next(this.index, token)) {
+      yield value(this.index, token)
+    }
+  }
 }
 
 class LazyDict extends Node implements Dict {
@@ -109,5 +115,12 @@ class LazyDict extends Node implements Dict {
       entries.set(toLatin1(Scan.text(this.index, token)), value(this.index, token + 1))
     }
     return this.made = entries
+  }
+  get(key: string): Value | undefined {
+    const last = Scan.next(this.index, this.token)
+    for (let token = this.token + 1; token < last; token = Scan.next(this.index, token + 1)) {
+      if (Scan.spells(this.index, token, key)) return value(this.index, token + 1)
+    }
+    return undefined
   }
 }

@@ -34,6 +34,14 @@ const detail = (index: Index, token: number): number => index.words[token * WORD
 export const text = (index: Index, token: number): Bytes =>
   index.source.subarray(detail(index, token), end(index, token))
 
+/** Whether a text is `latin1`, one character a byte. */
+export const spells = (index: Index, token: number, latin1: string): boolean => {
+  const from = detail(index, token)
+  if (end(index, token) - from !== latin1.length) return false
+  for (let i = 0; i < latin1.length; i++) if (index.source[from + i] !== latin1.charCodeAt(i)) return false
+  return true
+}
+
 /** The byte that a token starts with, which tells its kind. */
 export const kind = (index: Index, token: number): number => index.source[start(index, token)]!
 

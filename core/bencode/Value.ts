@@ -31,12 +31,16 @@ export interface List extends Span {
   readonly size: number
   /** The first `count` items, or all where there are fewer; the others are not made. */
   readonly first: (count: number) => ReadonlyArray<Value>
+  /** The items one after another, none of them kept: for readers that are done with each before they take the next. */
+  readonly each: () => Iterable<Value>
 }
 
 /** Keys are the Latin-1 text of their bytes, one character a byte, so that any key can be told from any other. */
 export interface Dict extends Span {
   readonly _tag: "Dict"
   readonly entries: ReadonlyMap<string, Value>
+  /** The member `key`, looked for in a line: for readers that want a few of few. */
+  readonly get: (key: string) => Value | undefined
   /** Whether the keys came in raw byte order, as BEP 3 demands and many writers do not. */
   readonly isSorted: boolean
 }

@@ -106,6 +106,13 @@ interface Directory {
   readonly files: Set<string>
 }
 
+/** Where the file lies of one path or of several, one after another. */
+interface Folder {
+  readonly directory: Directory
+  /** Its path, a `/` at the end; empty for the root. */
+  readonly prefix: string
+}
+
 const directory = (): Directory => ({ directories: new Map(), files: new Set() })
 
 /**
@@ -117,21 +124,18 @@ export const unique = (
 ): Result<Array<string>, "TooManyDuplicates"> => {
   // All directories first: a file must give way to a directory that comes after it.
   const root = directory()
-  const parents = paths.map((path) => {
-    let at = root
-    for (let i = 0; i < path.length - 1; i++) {
-      const key = fold(path[i]!)
-      let next = at.directories.get(key)
-      if (next === undefined) at.directories.set(key, next = directory())
-      at = next
-    }
-    return at
+  let before: ReadonlyArray<string> = []
+  let folder: Folder = { directory: root, prefix: "" }
+  const folders = paths.map((path): Folder => {
+    if (!isBeside(before, path)) folder = enter(root, path)
+    before = path
+    return folder
   })
 
   let tries = 0
   const joined: Array<string> = []
   for (const [i, path] of paths.entries()) {
-    const { directories, files } = parents[i]!
+    const { directory: { directories, files }, prefix } = folders[i]!
     const wanted = path[path.length - 1]!
     let name = wanted
     let key = fold(name)
@@ -141,9 +145,30 @@ export const unique = (
       key = fold(name)
     }
     files.add(key)
-    joined.push(path.length === 1 ? name : `${path.slice(0, -1).join("/")}/${name}`)
+    joined.push(prefix + name)
   }
   return ok(joined)
+}
+
+/** Whether two files lie in folders of the same names. */
+const isBeside = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length - 1; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** The folder of a file, made where it isn't yet. */
+const enter = (root: Directory, path: ReadonlyArray<string>): Folder => {
+  let at = root
+  let prefix = ""
+  for (let i = 0; i < path.length - 1; i++) {
+    const key = fold(path[i]!)
+    let next = at.directories.get(key)
+    if (next === undefined) at.directories.set(key, next = directory())
+    at = next
+    prefix += `${path[i]}/`
+  }
+  return { directory: at, prefix }
 }
 
 /** With a number before the extension, and no longer than a component may be: the name itself is cut for it. */

@@ -51,19 +51,22 @@ const readMany = (
   if (value.size > MAX_FILES) {
     return fail("TooManyFiles", `info.files has ${value.size} files, the limit is ${MAX_FILES}`)
   }
-  const list = value.items
-  if (list.length === 0) return fail("NoFiles", "info.files is empty")
+  if (value.size === 0) return fail("NoFiles", "info.files is empty")
   const entries: Array<Entry> = []
+  let before: Named = { raw: [], components: [] }
   const changes: Changes = { count: 0, example: "" }
   let totalBytes = 0
-  for (const [i, item] of list.entries()) {
+  let next = 0
+  // What is read of one file is done with before the next one: so many small values are better not kept.
+  for (const item of value.each()) {
+    const i = next++
     const file = Value.dict(item)
     if (file === undefined) return fail("BadFiles", `info.files[${i}] is not a dictionary`)
-    const attributes = Value.bytes(file.entries.get("attr"))
+    const attributes = Value.bytes(file.get("attr"))
     const hasPaddingMark = attributes !== undefined && attributes.includes(0x70) // p
     const isSymlink = attributes !== undefined && attributes.includes(0x6c) // l
 
-    const length = file.entries.get("length")
+    const length = file.get("length")
     // A link occupies nothing, whatever its length says (BEP 47).
     const bytes = isSymlink ? 0 : Value.integer(length, 0)
     if (bytes === undefined) {
@@ -84,16 +87,28 @@ const readMany = (
     }
     const isPadding = hasPaddingMark || isPaddingName(raw.value[raw.value.length - 1]!)
     const components = [name]
-    for (const part of raw.value) {
-      // Forced to something, so that the file stays as deep as it was and does not meet others.
-      const safe = FilePath.component(part, names) || "_"
+    for (let depth = 0; depth < raw.value.length; depth++) {
+      const part = raw.value[depth]!
+      const known = before.raw[depth]
+      // Mostly the folders are those of the file before, whose texts are then shared.
+      const safe = known !== undefined && equals(known, part)
+        ? before.components[depth + 1]!
+        // Forced to something, so that the file stays as deep as it was and does not meet others.
+        : FilePath.component(part, names) || "_"
       components.push(safe)
       if (!isPadding) note(changes, part, safe)
     }
+    before = { raw: raw.value, components }
     entries.push({ components, bytes, isPadding, isSymlink })
   }
   if (totalBytes === 0) return fail("NoContent", "the files have no byte, so there is nothing to download")
   return finish(entries, changes)
+}
+
+/** A path as it came, and made safe behind the torrent's name. */
+interface Named {
+  readonly raw: ReadonlyArray<Bytes>
+  readonly components: ReadonlyArray<string>
 }
 
 /** Components of paths that had to be changed to be safe: how many, and the first of them. */
@@ -120,10 +135,9 @@ export const finish = (
   let renamed = 0
   let next = 0
   const files = entries.map(({ components, bytes, isPadding, isSymlink }): File => {
-    const own = components.join("/")
-    const path = isPadding ? own : unique.value[next++]!
-    if (path !== own) renamed++
-    return { path, bytes, isPadding, ...(isSymlink && { isSymlink }) }
+    const path = isPadding ? components.join("/") : unique.value[next++]!
+    if (!isNamed(path, components[components.length - 1]!)) renamed++
+    return isSymlink ? { path, bytes, isPadding, isSymlink } : { path, bytes, isPadding }
   })
   const warnings: Array<string> = []
   if (changes.count > 0) {
@@ -135,6 +149,10 @@ export const finish = (
   if (files.some((file) => file.isSymlink)) warnings.push("symbolic links are not created")
   return ok({ files, isDirectory: true, warnings })
 }
+
+/** Whether a path ends in `name` as its last component; compared so that no text is made for it. */
+const isNamed = (path: string, name: string): boolean =>
+  path.endsWith(name) && (path.length === name.length || path[path.length - name.length - 1] === "/")
 
 const isText = (bytes: Bytes, text: string): boolean => {
   let i = 0
@@ -150,8 +168,8 @@ const isPaddingName = (name: Bytes): boolean =>
 
 /** The raw components of a path: `path.utf-8` where it is usable, else `path`. */
 const readPath = (file: Value.Dict, index: number): Result<ReadonlyArray<Bytes>, MetainfoError> => {
-  const preferred = Value.firstOf(file.entries.get("path.utf-8"), MAX_PATH_DEPTH + 1)
-  const value = file.entries.get("path")
+  const preferred = Value.firstOf(file.get("path.utf-8"), MAX_PATH_DEPTH + 1)
+  const value = file.get("path")
   const items =
     preferred !== undefined && preferred.length > 0 && preferred.every((part) => part._tag === "Text")
       ? preferred

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readdir, readFile, stat, writeFile } from "node:fs/promises"
+import { copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -182,8 +182,29 @@ it("starts lean: --help within 70 MB, and twice the quarter of a second of proce
   expect(microseconds).toBeLessThan(500_000)
 })
 
-it("is one executable file with its worker beside it; every test above ran it away from node_modules", async () => {
+it("is an executable file with what it needs beside it; every test above ran it away from node_modules", async () => {
   expect(await readFile(join(binary.folder(), "shoal.mjs"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/)
   expect((await stat(join(binary.folder(), "shoal.mjs"))).mode & 0o111).toBe(0o111)
-  expect((await readdir(binary.folder())).sort()).toEqual(["hashWorker.mjs", "shoal.mjs"])
+  const { arch, platform, version } = process
+  expect((await readdir(binary.folder())).sort()).toEqual([
+    "hashWorker.mjs",
+    `program-${version}-${platform}-${arch}.cache`,
+    "program.js",
+    "shoal.mjs",
+  ])
 })
+
+it("starts without what was compiled when it was built, and beside what isn't that", () =>
+  withFolder(async (folder) => {
+    const { arch, platform, version } = process
+    const cache = `program-${version}-${platform}-${arch}.cache`
+    for (const name of await readdir(binary.folder())) {
+      if (name !== cache) await copyFile(join(binary.folder(), name), join(folder, name))
+    }
+    const run = () => execute([Binary.NODE, join(folder, "shoal.mjs"), "--version"])
+    const without = await run()
+    await writeFile(join(folder, cache), "not what V8 makes")
+    const beside = await run()
+    expect([without.code, without.stdout, without.stderr]).toEqual([0, expect.stringMatching(/^shoal /), ""])
+    expect(beside).toEqual(without)
+  }))

@@ -247,4 +247,16 @@ describe("lists and dictionaries", () => {
       expect(Value.dict(decoded.value)!.isSorted).toBe([...names].sort().join() === names.join())
     }))
   })
+
+  it("give one member, or one item after another, without what lies beside it", () => {
+    const dict = must("d1:ai1e2:abl1:xe1:b0:e") as Value.Dict
+    expect(["a", "ab", "b", "aa", "", "abc"].map((key) => dict.get(key)?._tag)).toEqual([
+      ...["Integer", "List", "Text"],
+      ...[undefined, undefined, undefined],
+    ])
+    expect(dict.get("ab")).toEqual(dict.entries.get("ab"))
+    const list = must("li1el1:xed1:ali2eeei3ee") as Value.List
+    expect([...list.each()]).toEqual(list.items)
+    expect([...(must("le") as Value.List).each()]).toEqual([])
+  })
 })
