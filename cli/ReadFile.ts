@@ -12,8 +12,9 @@ import * as Text from "./Text.ts"
 /** Of a config file, a key or a scenario: written by hand, or by `shoal simulate --print`. */
 export const MAX_TEXT_BYTES = 1024 * 1024
 
-/** Bytes asked for at once: each time costs as much as some 100 KiB do. */
+/** Bytes of a file that are asked for at once, which costs as much as to read some 100 KiB. */
 const MIN_READ_BYTES = 64 * 1024
+/** A torrent of 100,000 files has so many. */
 const MAX_READ_BYTES = 4 * 1024 * 1024
 
 /**

@@ -2,6 +2,9 @@
  * Gathers the fragments of pieces into few large positional writes. Fragments refer to the sockets' buffers and are
  * never copied; a piece goes out when it is whole, when enough of it has gathered, or when it has waited for a while,
  * since a fragment that waits keeps the whole buffer that it came in alive.
+ *
+ * One write at a time: the later of two fragments for the same place must win, and what becomes ready meanwhile goes out
+ * together, so that small pieces don't cost a call of the system each.
  */
 import type { Bytes } from "../core/base/Bytes.ts"
 import * as Geometry from "../core/metainfo/Geometry.ts"
@@ -12,11 +15,15 @@ export const RUN_BYTES = 1024 * 1024
 /** Beyond this much unwritten data everything goes out, whatever its size. */
 export const GATHER_LIMIT_BYTES = 8 * 1024 * 1024
 
+/** So much is written at a time, if that has gathered while another write was under way. */
+const BATCH_BYTES = 4 * 1024 * 1024
+
 /** How long a fragment may wait for its neighbours. */
 export const LINGER_MS = 500
 
 interface Fragment {
-  readonly begin: number
+  /** Counted from the start of the torrent. */
+  readonly offset: number
   readonly bytes: Bytes
 }
 
@@ -25,8 +32,6 @@ interface PieceQueue {
   gatheredBytes: number
   /** Bytes handed over since the piece was begun; with those gathered it says when the piece is whole. */
   handedBytes: number
-  /** One write at a time for each piece, so that the later of two fragments for the same place wins. */
-  isWriting: boolean
   since: number
 }
 
@@ -57,37 +62,54 @@ export interface Listeners {
   readonly onWritten: (piece: Geometry.PieceIndex, bytes: number) => void
 }
 
-/** A queue over one torrent. `write` is called at most once at a time for each piece. */
+/** A queue over one torrent. `write` is called at most once at a time. */
 export const make = (
   geometry: Geometry.Geometry,
   write: WriteRuns,
   { onHandedOver, onWritten }: Listeners,
 ): WriteQueue => {
   const pieces = new Map<Geometry.PieceIndex, PieceQueue>()
+  /** Those that are to go out, and go on gathering while another write is under way. */
+  const ready = new Map<Geometry.PieceIndex, PieceQueue>()
+  let isWriting = false
   let gatheredBytes = 0
   let pendingBytes = 0
 
   const flush = (piece: Geometry.PieceIndex, queue: PieceQueue): void => {
-    if (queue.isWriting || queue.fragments.length === 0) return
-    const runs = toRuns(Geometry.pieceOffset(geometry, piece), queue.fragments)
-    const bytes = queue.gatheredBytes
-    queue.fragments = []
-    queue.gatheredBytes = 0
-    queue.handedBytes += bytes
+    if (queue.fragments.length === 0) return
+    ready.set(piece, queue)
+    writeReady()
+  }
+
+  const writeReady = (): void => {
+    if (isWriting || ready.size === 0) return
+    const taken: Array<{ readonly piece: Geometry.PieceIndex; readonly bytes: number }> = []
+    const fragments: Array<Fragment> = []
+    let bytes = 0
+    for (const [piece, queue] of ready) {
+      if (bytes >= BATCH_BYTES) break
+      ready.delete(piece)
+      taken.push({ piece, bytes: queue.gatheredBytes })
+      for (const fragment of queue.fragments) fragments.push(fragment)
+      bytes += queue.gatheredBytes
+      queue.handedBytes += queue.gatheredBytes
+      queue.fragments = []
+      queue.gatheredBytes = 0
+      onHandedOver(piece)
+    }
     gatheredBytes -= bytes
-    queue.isWriting = true
-    onHandedOver(piece)
-    write(runs, (isWritten) => {
-      queue.isWriting = false
+    isWriting = true
+    write(toRuns(fragments), (isWritten) => {
+      isWriting = false
       pendingBytes -= bytes
-      if (!isWritten) return
-      if (isReady(piece, queue)) flush(piece, queue)
-      onWritten(piece, bytes)
+      // Before anybody hears of it: what that brings is for the write after.
+      if (isWritten) writeReady()
+      for (const one of isWritten ? taken : []) onWritten(one.piece, one.bytes)
     })
   }
 
-  const isReady = (piece: Geometry.PieceIndex, queue: PieceQueue): boolean =>
-    queue.gatheredBytes >= RUN_BYTES || gatheredBytes > GATHER_LIMIT_BYTES ||
+  const isDue = (piece: Geometry.PieceIndex, queue: PieceQueue): boolean =>
+    queue.gatheredBytes >= RUN_BYTES ||
     queue.gatheredBytes + queue.handedBytes >= Geometry.pieceLength(geometry, piece)
 
   const flushAll = (): void => {
@@ -98,16 +120,16 @@ export const make = (
     push: (piece, begin, bytes, now) => {
       let queue = pieces.get(piece)
       if (queue === undefined) {
-        queue = { fragments: [], gatheredBytes: 0, handedBytes: 0, isWriting: false, since: now }
+        queue = { fragments: [], gatheredBytes: 0, handedBytes: 0, since: now }
         pieces.set(piece, queue)
       }
       if (queue.fragments.length === 0) queue.since = now
-      queue.fragments.push({ begin, bytes })
+      queue.fragments.push({ offset: Geometry.pieceOffset(geometry, piece) + begin, bytes })
       queue.gatheredBytes += bytes.length
       gatheredBytes += bytes.length
       pendingBytes += bytes.length
       if (gatheredBytes > GATHER_LIMIT_BYTES) flushAll()
-      else if (isReady(piece, queue)) flush(piece, queue)
+      else if (isDue(piece, queue)) flush(piece, queue)
     },
     flushStale: (now) => {
       let waits = false
@@ -127,17 +149,15 @@ export const make = (
 }
 
 /** Neighbouring fragments as one run. Where two overlap, the later one keeps its place in the order of writing. */
-const toRuns = (pieceOffset: number, fragments: ReadonlyArray<Fragment>): ReadonlyArray<Run> => {
-  const sorted = fragments.toSorted((a, b) => a.begin - b.begin)
+const toRuns = (fragments: ReadonlyArray<Fragment>): ReadonlyArray<Run> => {
+  const sorted = fragments.toSorted((a, b) => a.offset - b.offset)
   const runs: Array<{ offset: number; buffers: Array<Bytes> }> = []
   let end = -1
-  for (const { begin, bytes } of sorted) {
-    if (begin < end) {
-      return fragments.map((one) => ({ offset: pieceOffset + one.begin, buffers: [one.bytes] }))
-    }
-    if (begin === end) runs[runs.length - 1]!.buffers.push(bytes)
-    else runs.push({ offset: pieceOffset + begin, buffers: [bytes] })
-    end = begin + bytes.length
+  for (const { offset, bytes } of sorted) {
+    if (offset < end) return fragments.map((one) => ({ offset: one.offset, buffers: [one.bytes] }))
+    if (offset === end) runs[runs.length - 1]!.buffers.push(bytes)
+    else runs.push({ offset, buffers: [bytes] })
+    end = offset + bytes.length
   }
   return runs
 }

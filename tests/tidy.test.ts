@@ -145,6 +145,7 @@ const INNOCENT: ReadonlyArray<readonly [file: string, text: string]> = [
   ["cli/Main.ts", `import * as A from "../shell/Session.ts"\nimport * as B from "../core/index.ts"`],
   ["cli/Main.ts", `import data from "../package.json" with { type: "json" }`],
   ["cli/build.mjs", `import { build } from "esbuild"\nimport process from "node:process"`],
+  ["cli/launch.mjs", `import { Script } from "node:vm"`],
   ["tests/bench/run.mjs", `import { Effect } from "effect"\nimport "node:fs"`],
   [CORE, `// Date.now(), process and await are for others\nexport const a = "Promise and console.log(1)"`],
   [CORE, "export const a = `fetch(${1}) setTimeout`"],

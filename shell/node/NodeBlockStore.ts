@@ -1,4 +1,5 @@
 /** `BlockStore` on the file system, by positional reads and gathering writes. */
+import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { assert } from "../../core/base/Assert.ts"
@@ -64,9 +65,20 @@ const makeStore = (
 
   const stats = attempt(async () => {
     const parts = await Files.lstat(partsPath)
+    const folders = new Map<string, Promise<boolean>>()
+    /** Asked of each folder once: where it is missing, nobody looks for the thousands of files that would be in it. */
+    const hasFolder = (path: string): Promise<boolean> => {
+      const folder = dirname(path)
+      const known = folders.get(folder)
+      if (known !== undefined) return known
+      const asked = Files.lstat(folder).then((stat) => stat !== undefined)
+      folders.set(folder, asked)
+      return asked
+    }
+    const look = async (path: string) => await hasFolder(path) ? Files.lstat(path) : undefined
     return Files.mapLimited(layout.files, async (file, index): Promise<FileStat | undefined> => {
       if (file.isPadding) return { bytes: file.bytes, mtimeMs: 0 }
-      const stat = file.isWanted ? await Files.lstat(Layout.absolute(layout, file.path)) : parts
+      const stat = file.isWanted ? await look(Layout.absolute(layout, file.path)) : parts
       if (stat === undefined || !stat.isFile()) return undefined
       const bytes = file.isWanted ? stat.size : Layout.bytesInParts(layout, index, stat.size)
       return { bytes, mtimeMs: Math.floor(stat.mtimeMs) }

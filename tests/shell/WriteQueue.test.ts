@@ -8,14 +8,14 @@ const piece = (index: number): Geometry.PieceIndex => Geometry.pieceIndex(geomet
 const bytes = (length: number, fill = 1): Uint8Array => new Uint8Array(length).fill(fill)
 
 /** A queue over a disk that holds every write until it is told to go on. */
-const make = () => {
-  const disk = new Uint8Array(geometry.totalBytes)
+const make = (of = geometry) => {
+  const disk = new Uint8Array(of.totalBytes)
   const written: Array<readonly [piece: number, bytes: number]> = []
   const writes: Array<
     { readonly runs: ReadonlyArray<WriteQueue.Run>; readonly settle: (isWritten: boolean) => void }
   > = []
   const queue = WriteQueue.make(
-    geometry,
+    of,
     (runs, settled) => {
       const settle = (isWritten: boolean): void => {
         for (const { offset, buffers } of isWritten ? runs : []) {
@@ -93,15 +93,46 @@ describe("WriteQueue", () => {
     settleAll()
   })
 
+  it("writes once at a time, and together what has become due meanwhile", () => {
+    const { queue, writes, written, settleAll } = make()
+    for (const index of [0, 2, 1]) queue.push(piece(index), 0, bytes(WriteQueue.RUN_BYTES), 0)
+    queue.push(piece(1), 2 * WriteQueue.RUN_BYTES, bytes(WriteQueue.RUN_BYTES), 0)
+    expect(writes).toHaveLength(1)
+    writes.shift()!.settle(true)
+    expect(writes[0]!.runs.map(({ offset, buffers }) => [offset, buffers.length])).toEqual([
+      [geometry.pieceBytes, 1],
+      // The end of a piece and the beginning of the next one.
+      [geometry.pieceBytes + 2 * WriteQueue.RUN_BYTES, 2],
+    ])
+    settleAll()
+    expect(written).toEqual([
+      [0, WriteQueue.RUN_BYTES],
+      [2, WriteQueue.RUN_BYTES],
+      [1, 2 * WriteQueue.RUN_BYTES],
+    ])
+  })
+
+  it("goes on with what waits after a write that failed", () => {
+    const { queue, writes, written, settleAll } = make()
+    for (const index of [0, 1]) queue.push(piece(index), 0, bytes(WriteQueue.RUN_BYTES), 0)
+    writes.shift()!.settle(false)
+    queue.flushAll()
+    settleAll()
+    expect(written).toEqual([[1, WriteQueue.RUN_BYTES]])
+    expect(queue.pendingBytes()).toBe(0)
+  })
+
   it("sends everything out when too much is being gathered", () => {
-    const { queue, writes } = make()
-    let pushed = 0
-    for (let at = 0; pushed <= WriteQueue.GATHER_LIMIT_BYTES; at++) {
-      // Never enough of one piece at a time to go out by itself, since its first write is still under way.
-      queue.push(piece(at % 3), 0, bytes(WriteQueue.RUN_BYTES - 1), 0)
-      pushed += WriteQueue.RUN_BYTES - 1
+    const count = WriteQueue.GATHER_LIMIT_BYTES / (WriteQueue.RUN_BYTES - 1) + 1 | 0
+    const { queue, written, writes, settleAll } = make(
+      Geometry.make(2 * WriteQueue.RUN_BYTES, [count * 2 * WriteQueue.RUN_BYTES]),
+    )
+    for (let index = 0; index < count; index++) {
+      expect(writes).toEqual([])
+      queue.push(index as Geometry.PieceIndex, 0, bytes(WriteQueue.RUN_BYTES - 1), 0)
     }
-    expect(writes.length).toBe(3)
+    settleAll()
+    expect(written.map(([index]) => index)).toEqual(Array.from({ length: count }, (_, index) => index))
   })
 
   it("counts what failed as done, and goes no further", () => {

@@ -30,7 +30,7 @@ export const run = async (
   const command = Leechers.shoalCommand(runtime, torrent, out.path, [peer], port)
   const cost = await Measure.run(`shoal-${runtime}`, [...command, "--max-peers", "1000"], out.sub("home"))
   if (Torrents.differing(torrent, out.path).length > 0) throw new Error("the copy is not as it should be")
-  const most = Number(/most (\d+)$/m.exec(crowd.stdout().trimEnd())?.[1] ?? 0)
+  const most = Number([...crowd.stdout().matchAll(/^most (\d+)$/gm)].at(-1)?.[1] ?? 0)
   return { ...Transfer.sample(torrent.totalLength, cost), others: most }
 }
 

@@ -68,6 +68,17 @@ const openFiles = (below: string): Array<string> =>
   })
 
 describe("NodeBlockStore", () => {
+  it.scoped("finds a file only where its folder is, whatever else is in that place", () =>
+    Effect.gen(function* () {
+      const directory = yield* tempDir
+      mkdirSync(`${directory}/there/deep`, { recursive: true })
+      for (const path of ["there/a", "there/deep/a", "file"]) writeFileSync(`${directory}/${path}`, "1")
+      const paths = ["there/a", "there/b", "there/deep/a", "nowhere/a", "nowhere/deep/a", "file/a", "file"]
+      const store = yield* open(directory, paths.map((path) => [path, 1] as const))
+      const stats = yield* store.stats
+      expect(paths.filter((_, i) => stats[i] !== undefined)).toEqual(["there/a", "there/deep/a", "file"])
+    }).pipe(Effect.provide(NodeBlockStore.layer)))
+
   it.scoped.skipIf(process.platform === "win32")("makes files sparse", () =>
     // NTFS wants to be asked for it
     Effect.gen(function* () {
