@@ -22,13 +22,16 @@ import type { Turns } from "./Turns.ts"
  */
 export const CHUNK_BYTES = 1024 * 1024
 
-/** Kept of all torrents: a piece is wanted by several peers within seconds, or not for long. */
-export const CACHE_BYTES = 16 * 1024 * 1024
+/**
+ * Kept of all torrents: a piece is wanted by several peers at once, or not for long. Twice as much costs its memory and
+ * saves eight leechers nothing measurable, as the system keeps what was read lately, too.
+ */
+export const CACHE_BYTES = 8 * 1024 * 1024
 
 /** Reads under way, one for each thread that Node reads with: few enough that those of a peer who leaves are not begun. */
 const MAX_LOADS = 4
 
-/** Of who has asked for so much of a chunk the rest is expected to follow. */
+/** Of who has asked for so much of a chunk the rest is expected to follow; who gets less may not keep all of it here. */
 const WANTED_SHARE = 1 / 8
 
 /** So many chunks are remembered of which a few blocks were read by themselves. */
@@ -42,7 +45,7 @@ export interface Ask {
   readonly length: number
 }
 
-/** `bytes` is a view that others may share: it must not be written to. */
+/** The bytes may be a view that others share: they must not be written to. */
 export type Answered = (asks: ReadonlyArray<Ask>, bytesOf: (ask: Ask) => Bytes) => void
 
 /** The files of a torrent, and who hears what came of its asks. */
@@ -143,7 +146,7 @@ export const make = (
     if (chunk !== undefined) {
       hits += asks.length
       const begin = (key - torrent.firstKey) % torrent.chunksPerPiece * torrent.chunkBytes
-      torrent.answered(asks, viewOf(torrent, chunk, begin))
+      torrent.answered(asks, bytesOf(torrent, chunk, begin, asks))
     } else if (load !== undefined) {
       hits += asks.length
       for (const one of asks) load.asks.push(one)
@@ -208,17 +211,23 @@ export const make = (
         // Kept before anybody hears of it: the answers bring the next asks, which find it.
         const isKept = key !== undefined && !torrent.isClosed && bytes <= cacheBytes
         if (isKept) cache.put(key, read)
-        settle((heard) => torrent.answered(heard, viewOf(torrent, read, begin)))
+        settle((heard) => torrent.answered(heard, bytesOf(torrent, read, begin, heard)))
         if (!isKept) torrent.slabs.close(read)
       },
     }))
   }
 
-  const viewOf =
-    ({ slabs }: Torrent, read: Bytes, begin: number) => ({ begin: from, length }: Ask): Bytes => {
+  /** Views; copies for who takes little of it, since a peer that stops reading must not hold a chunk by each block. */
+  const bytesOf = ({ slabs }: Torrent, read: Bytes, begin: number, asks: ReadonlyArray<Ask>) => {
+    const shares = new Map<ConnId, number>()
+    for (const { conn, length } of asks) shares.set(conn, (shares.get(conn) ?? 0) + length)
+    return ({ begin: from, conn, length }: Ask): Bytes => {
+      const [start, end] = [from - begin, from - begin + length]
+      if (shares.get(conn)! < read.length * WANTED_SHARE) return read.slice(start, end)
       slabs.taken(read, length)
-      return read.subarray(from - begin, from - begin + length)
+      return read.subarray(start, end)
     }
+  }
 
   const done = ({ key, torrent }: Load): void => {
     torrent.pending--

@@ -62,10 +62,10 @@ export const MAX_LATE_REQUESTS = 50
 export const MAX_VAIN_REQUESTS = 300
 
 /**
- * Blocks that are read ahead for one peer: on a machine whose cores are busy a read takes some milliseconds, and a fast
- * line empties half a megabyte in one.
+ * Blocks that are read ahead for one peer, two reads of a megabyte: on a machine whose cores are busy one takes some
+ * milliseconds, in which a fast line empties the other.
  */
-export const MAX_READS_AHEAD = 64
+export const MAX_READS_AHEAD = 128
 
 /** Pieces granted to a newcomer that we choke (BEP 6 suggests about ten; libtorrent: 5). */
 export const ALLOWED_FAST_PIECES = 5

@@ -177,6 +177,24 @@ describe("ReadQueue", () => {
       expectRight(answers, large)
     }))
 
+  it.effect("lends a chunk to who takes much of it, and copies for who takes little", () =>
+    Effect.gen(function* () {
+      const large = Geometry.make(64 * BLOCK, [4 * 64 * BLOCK])
+      const { ask, queue, answers, finish } = make({ geometry: large, chunkBytes: 64 * BLOCK })
+      for (let at = 0; at < 8; at++) ask(1, 2, at * BLOCK)
+      ask(2, 2, 3 * BLOCK)
+      queue.flush()
+      yield* finish
+      ask(3, 2, 5 * BLOCK)
+      queue.flush()
+      expectRight(answers, large)
+      expect(answers.map(({ ask, bytes }) => [ask.conn, bytes.buffer.byteLength / BLOCK])).toEqual([
+        ...Array.from({ length: 8 }, () => [1, 64]),
+        [2, 1],
+        [3, 1],
+      ])
+    }))
+
   it.effect("reads what there is of a last chunk, and odd ranges as they are", () =>
     Effect.gen(function* () {
       const { ask, queue, reads, answers, finish } = make()

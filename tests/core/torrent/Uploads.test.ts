@@ -231,7 +231,7 @@ describe("a queue", () => {
 
   it("is read ahead by a bounded number of blocks, in runs that can be joined", () => {
     const { conn, scene } = unchoked(false)
-    scene.say(conn, (encoder) => range(0, 100).forEach((block) => ask(encoder, block)))
+    scene.say(conn, (encoder) => range(0, 3 * Limits.MAX_READS_AHEAD).forEach((block) => ask(encoder, block)))
     expect(scene.reads).toHaveLength(Limits.MAX_READS_AHEAD)
     scene.answer(Limits.MAX_READS_AHEAD / 2 - 1)
     expect(scene.reads).toHaveLength(Limits.MAX_READS_AHEAD / 2 + 1)
