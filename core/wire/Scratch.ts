@@ -7,7 +7,7 @@
 /** All that a step has to say to nearly every peer: a full batch of requests, a bitfield of 16,000 pieces. */
 export const BYTES = 2_048
 
-/** More than these are not kept; who tells a thousand peers of a piece makes a thousand system calls anyway. */
+/** Buffers that are kept, 256 KiB in all: a step that has something to say to more peers makes more of them for once. */
 const MAX_KEPT = 128
 
 const kept: Array<Uint8Array> = []

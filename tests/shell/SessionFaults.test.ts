@@ -151,7 +151,8 @@ describe("a download on real files of which one operation fails", { timeout: 120
       for (const operation of ["check", "stats", "write", "hash", "createEmpty", "connect"] as const) {
         expect(plan.count(operation), operation).toBeGreaterThan(0)
       }
-      expect(plan.count("write")).toBeGreaterThanOrEqual(5)
+      // Pieces that are ready together are written together.
+      expect(plan.count("write")).toBeGreaterThanOrEqual(2)
     }))
 
   for (const [name, fault] of Object.entries(FAULTS)) {
@@ -169,7 +170,7 @@ describe("a download on real files of which one operation fails", { timeout: 120
             else expect(outcome, label).toBe(REASONS[name])
           }
         }
-        expect(struck).toBeGreaterThanOrEqual(13)
+        expect(struck).toBeGreaterThanOrEqual(10)
       }))
   }
 

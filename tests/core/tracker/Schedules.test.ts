@@ -81,3 +81,22 @@ describe("in parallel", () => {
     expect(Schedules.allFailedTimes(state)).toBe(0)
   })
 })
+
+it.each([true, false])(
+  "a wish for peers is heard once until an answer comes, in parallel: %s",
+  (isParallel) => {
+    const { ok, state, step } = scene(isParallel)
+    expect(Schedules.canHurry(state(), 0), "before the start").toBe(false)
+    const asked = step({ _tag: "Start", now: 0 })
+    expect(Schedules.canHurry(state(), 0), "under way").toBe(false)
+    for (const [url] of asked) ok(url!, 1)
+    expect(Schedules.canHurry(state(), MINUTE)).toBe(true)
+    step({ _tag: "WantPeers", now: MINUTE })
+    expect(Schedules.canHurry(state(), MINUTE)).toBe(false)
+    const before = state()
+    const wake = Schedules.nextWake(before)
+    step({ _tag: "WantPeers", now: Math.min(wake, 2 * MINUTE) - 1 })
+    expect(state()).toEqual(before)
+    expect(step({ _tag: "Tick", now: wake })).not.toEqual([])
+  },
+)
