@@ -103,7 +103,7 @@ const follow = (options: DownloadOptions, directory: string) => (job: Job, board
     const startedMs = Process.monotonicMs()
     const { entry, handle } = yield* Batch.add(request, board)
     const last = isSeeding ? "SeedGoalReached" : "Completed"
-    const told = yield* Batch.tellEvents(handle, metainfo, ({ _tag }) => _tag === last)
+    const told = yield* Batch.tellEvents(handle, metainfo, board, last)
     yield* handle.completed
     const completedMs = Process.monotonicMs()
     const seconds = (completedMs - startedMs) / 1_000

@@ -1,6 +1,5 @@
 /** `shoal seed`: uploads what is there, until a goal is reached or somebody stops it. */
 import * as Path from "@effect/platform/Path"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Address from "../core/base/Address.ts"
@@ -99,21 +98,16 @@ const follow =
       const body = Effect.gen(function* () {
         const { listening } = yield* Session
         const { entry, handle } = yield* Batch.add(request, board)
-        const started = yield* Deferred.make<void>()
-        const told = yield* Batch.tellEvents(
-          handle,
-          metainfo,
-          ({ _tag }) => _tag === "SeedGoalReached",
-          ({ _tag }) => _tag === "Started" ? Deferred.succeed(started, undefined) : Effect.void,
-        )
-        // Data of which nothing is right, or a disk that cannot be read, is the torrent's end before.
-        yield* Effect.raceFirst(Deferred.await(started), Effect.zipRight(handle.seeded, Effect.never))
+        const told = yield* Batch.tellEvents(handle, metainfo, board, "SeedGoalReached")
+        // Data of which nothing is right, or a disk that cannot be read, is the torrent's end.
+        yield* handle.started
         const sinceMs = Process.monotonicMs()
         entry.seeding = { sinceMs, goalRatio: goals.ratio }
         yield* Effect.addFinalizer(() =>
           Effect.flatMap(handle.snapshot, (snapshot) =>
             Ref.set(ending, { snapshot, seconds: (Process.monotonicMs() - sinceMs) / 1_000 }))
         )
+        yield* Batch.told(board)
         yield* onListening(listeningOf(metainfo, listening))
         yield* handle.seeded
         yield* told

@@ -14,6 +14,7 @@ import type { Strategy } from "../core/torrent/Picker.ts"
 import type * as State from "../core/torrent/State.ts"
 import * as PeerId from "../core/wire/PeerId.ts"
 import { BlockStore } from "./BlockStore.ts"
+import * as Caretaker from "./Caretaker.ts"
 import { Dht } from "./Dht.ts"
 import * as Driver from "./Driver.ts"
 import type * as Faults from "./Faults.ts"
@@ -106,6 +107,10 @@ export type PeerSnapshot = Snapshot.PeerSnapshot
 export interface TorrentHandle {
   /** For one reader; the oldest are dropped if nobody reads. Ends with the scope. */
   readonly events: Stream.Stream<TorrentEvent>
+  /** Instead of `events`: gets each one as it happens, beginning with those that nobody has read. It must not throw. */
+  readonly listen: (listener: (event: TorrentEvent) => void) => void
+  /** Succeeds when what is on the disk is known and the swarm is joined. */
+  readonly started: Effect.Effect<void, SessionError>
   readonly snapshot: Effect.Effect<TorrentSnapshot>
   /** The connected peers. */
   readonly peers: Effect.Effect<ReadonlyArray<PeerSnapshot>>
@@ -168,7 +173,9 @@ export const layer = (
       const hasher = yield* Hasher
       const resumeStore = yield* ResumeStore
       const { dht, driver, listening } = yield* makeDriver(options)
-      const engine = { driver, dht, neighbours: yield* neighboursOf(options, listening.address?.port) }
+      const neighbours = yield* neighboursOf(options, listening.address?.port)
+      const engine = { driver, dht, neighbours }
+      const caretaker = yield* Caretaker.make(driver)
       let nextTorrent = 1
       return {
         listening: listening.address,
@@ -187,7 +194,8 @@ export const layer = (
             if (mode === "download") yield* store.check
             const id = request.search?.id ?? nextTorrent++
             const torrent = yield* Torrent.open(engine, options, request, store, id)
-            yield* Effect.forkScoped(Torrent.enter(torrent))
+            yield* caretaker.take(torrent)
+            yield* Effect.forkScoped(Effect.ensuring(Torrent.enter(torrent), caretaker.entered(torrent)))
             return Torrent.handle(torrent)
           }).pipe(
             Effect.mapError(fromPort),
