@@ -101,8 +101,12 @@ export interface Board {
   readonly begun: Effect.Effect<void>
 }
 
-/** Adds a torrent until the scope ends. Once that is over, everything is on disk and announced. */
-export const add = (request: TorrentRequest, board: Board) =>
+/** Adds a torrent until the scope ends; `onLeave` gets its last figures. Once that is over, everything is on disk and announced. */
+export const add = (
+  request: TorrentRequest,
+  board: Board,
+  onLeave: (handle: TorrentHandle) => Effect.Effect<void> = () => Effect.void,
+) =>
   Effect.gen(function* () {
     const output = yield* Output
     const session = yield* Session
@@ -112,7 +116,7 @@ export const add = (request: TorrentRequest, board: Board) =>
     const handle = yield* Effect.onError(session.add(request), () => forget)
     entry.handle = handle
     // Runs before the session's own finaliser: a torrent that leaves has no figures any more.
-    yield* Effect.addFinalizer(() => forget)
+    yield* Effect.addFinalizer(() => Effect.zipRight(onLeave(handle), forget))
     return { entry, handle }
   })
 
@@ -123,29 +127,24 @@ export const enter = (subject: Subject, { running }: Pick<Board, "running">) => 
   return { entry, forget: Effect.sync(() => running.delete(entry)) }
 }
 
-/** Tells a torrent's events until the scope ends, up to the one that is the last. */
+/** Tells the events of what {@link add} has added, until it leaves, up to the one that is the last. */
 export const tellEvents = (
-  handle: TorrentHandle,
+  { entry, handle }: { readonly entry: Running; readonly handle: TorrentHandle },
   metainfo: Metainfo,
-  { begun, words }: Board,
+  { begun, running, words }: Board,
   last: TorrentEvent["_tag"],
 ) =>
   Effect.gen(function* () {
     const tell = Events.teller(yield* Output, metainfo)
     const told = yield* Deferred.make<void>()
     let isOver = false
-    let isClosed = false
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        isClosed = true
-      })
-    )
     let isFirst = true
+    const isClosed = () => !running.has(entry)
     handle.listen((event) => {
-      if (isOver || isClosed) return
+      if (isOver || isClosed()) return
       if (isFirst) words.unsafeOffer(begun)
       isFirst = false
-      words.unsafeOffer(Effect.suspend(() => isClosed ? Effect.void : tell(event)))
+      words.unsafeOffer(Effect.suspend(() => isClosed() ? Effect.void : tell(event)))
       if (event._tag !== last) return
       isOver = true
       words.unsafeOffer(Deferred.succeed(told, undefined))

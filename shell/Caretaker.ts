@@ -4,7 +4,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type * as Cause from "effect/Cause"
 import type * as Scope from "effect/Scope"
 import type { Driver } from "./Driver.ts"
@@ -20,8 +19,9 @@ const SAVE_ROUNDS = 30
 const SAVES_AT_A_TIME = 16
 
 export interface Caretaker {
-  /** Hears of a torrent as long as the scope lasts. */
-  readonly take: (torrent: Torrent.Torrent) => Effect.Effect<void, never, Scope.Scope>
+  /** Looks after a torrent, to its end. */
+  readonly take: (torrent: Torrent.Torrent) => void
+  readonly leave: (torrent: Torrent.Torrent) => void
   /** It is in its swarm now, or never will be. */
   readonly entered: (torrent: Torrent.Torrent) => Effect.Effect<void>
 }
@@ -47,9 +47,10 @@ export const make = (driver: Driver): Effect.Effect<Caretaker, never, ResumeStor
       return Effect.forEach(due, Torrent.keep, { concurrency: SAVES_AT_A_TIME, discard: true })
     })
 
+    // By sleeping: a schedule reckons with the wall clock, which may jump.
     const round = (body: Effect.Effect<void, never, ResumeStore>) =>
       Effect.forkScoped(
-        Effect.zipRight(Deferred.await(first), Effect.schedule(body, Schedule.spaced(ROUND))),
+        Effect.zipRight(Deferred.await(first), Effect.forever(Effect.zipRight(Effect.sleep(ROUND), body))),
       )
     yield* round(watch)
     yield* round(save)
@@ -62,19 +63,15 @@ export const make = (driver: Driver): Effect.Effect<Caretaker, never, ResumeStor
       })))
 
     return {
-      take: (torrent) =>
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            torrents.add(torrent)
-            entering++
-            if (crash !== undefined) Torrent.fail(torrent, crash)
-          }),
-          () =>
-            Effect.sync(() => {
-              torrents.delete(torrent)
-              fresh.delete(torrent)
-            }),
-        ),
+      take: (torrent) => {
+        torrents.add(torrent)
+        entering++
+        if (crash !== undefined) Torrent.fail(torrent, crash)
+      },
+      leave: (torrent) => {
+        torrents.delete(torrent)
+        fresh.delete(torrent)
+      },
       entered: (torrent) =>
         Effect.suspend(() => {
           entering--

@@ -43,7 +43,7 @@ export const existing = (
     if (!Bitfield.isEmpty(recheck)) {
       const onProgress = (doneBytes: number, totalBytes: number) =>
         tell({ _tag: "Checking", doneBytes, totalBytes })
-      const good = yield* Check.check(store, metainfo, recheck, onProgress)
+      const good = yield* Check.check(store, metainfo, recheck, onProgress, stats)
       for (const piece of Bitfield.pieces(good)) Bitfield.set(believed, piece)
     }
     return {

@@ -170,8 +170,7 @@ export const layer = (
     Effect.gen(function* () {
       const options = yield* affordable(asked)
       const blockStore = yield* BlockStore
-      const hasher = yield* Hasher
-      const resumeStore = yield* ResumeStore
+      const services = yield* Effect.context<Hasher | ResumeStore>()
       const { dht, driver, listening } = yield* makeDriver(options)
       const neighbours = yield* neighboursOf(options, listening.address?.port)
       const engine = { driver, dht, neighbours }
@@ -182,10 +181,9 @@ export const layer = (
         warnings: listening.warnings,
         setLimits: (limits) => Effect.sync(() => setLimits(driver, options, limits)),
         fetch: (request) =>
-          Effect.provideService(
+          Effect.mapInputContext(
             Magnet.open(engine, options, request, nextTorrent++),
-            ResumeStore,
-            resumeStore,
+            (scope: Context.Context<Scope.Scope>) => Context.merge(services, scope),
           ),
         add: (request) =>
           Effect.gen(function* () {
@@ -193,15 +191,17 @@ export const layer = (
             const store = yield* blockStore.open(Layout.of(metainfo, directory, selection))
             if (mode === "download") yield* store.check
             const id = request.search?.id ?? nextTorrent++
-            const torrent = yield* Torrent.open(engine, options, request, store, id)
-            yield* caretaker.take(torrent)
-            yield* Effect.forkScoped(Effect.ensuring(Torrent.enter(torrent), caretaker.entered(torrent)))
+            const torrent = Torrent.make(engine, options, request, store, id)
+            // One for all that a torrent leaves behind: each costs as much memory as an idle torrent's queues.
+            yield* Effect.addFinalizer(() => {
+              caretaker.leave(torrent)
+              return Effect.provide(Torrent.close(torrent), services)
+            })
+            caretaker.take(torrent)
+            const entering = Effect.ensuring(Torrent.enter(torrent), caretaker.entered(torrent))
+            yield* Effect.forkScoped(Effect.provide(entering, services))
             return Torrent.handle(torrent)
-          }).pipe(
-            Effect.mapError(fromPort),
-            Effect.provideService(Hasher, hasher),
-            Effect.provideService(ResumeStore, resumeStore),
-          ),
+          }).pipe(Effect.mapError(fromPort)),
       }
     }),
   )

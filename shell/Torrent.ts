@@ -62,40 +62,34 @@ export interface Torrent {
 type Saved = { readonly piecesHave: number; readonly uploadedBytes: number; readonly downloadedBytes: number }
 
 /** A torrent that is in no swarm yet; nothing is created on the disk. */
-export const open = (
+export const make = (
   engine: Engine.Engine,
   options: SessionOptions,
   request: TorrentRequest,
   store: TorrentStore,
   id: TorrentId,
-) =>
-  Effect.gen(function* () {
-    const events = Mailbox.make<TorrentEvent>()
-    yield* Effect.addFinalizer(() => Mailbox.close(events))
-    const torrent: Torrent = {
-      id,
-      engine,
-      driver: engine.driver,
-      options,
-      request,
-      store,
-      events,
-      started: yield* Deferred.make<void, SessionError>(),
-      done: yield* Deferred.make<void, SessionError>(),
-      seeded: yield* Deferred.make<void, SessionError>(),
-      joinedAt: undefined,
-      checked: { doneBytes: 0, totalBytes: 0 },
-      limits: {
-        downloadRateBytesPerSec: request.maxDownloadRateBytesPerSec,
-        uploadRateBytesPerSec: request.maxUploadRateBytesPerSec,
-      },
-      completedAt: undefined,
-      found: [],
-      saved: undefined,
-      saving: undefined,
-    }
-    return torrent
-  })
+): Torrent => ({
+  id,
+  engine,
+  driver: engine.driver,
+  options,
+  request,
+  store,
+  events: Mailbox.make(),
+  started: Deferred.unsafeMake(FiberId.none),
+  done: Deferred.unsafeMake(FiberId.none),
+  seeded: Deferred.unsafeMake(FiberId.none),
+  joinedAt: undefined,
+  checked: { doneBytes: 0, totalBytes: 0 },
+  limits: {
+    downloadRateBytesPerSec: request.maxDownloadRateBytesPerSec,
+    uploadRateBytesPerSec: request.maxUploadRateBytesPerSec,
+  },
+  completedAt: undefined,
+  found: [],
+  saved: undefined,
+  saving: undefined,
+})
 
 /** Finds out what is there, then joins the swarm; a disk that cannot be read is the torrent's end. */
 export const enter = (torrent: Torrent) =>
@@ -132,6 +126,7 @@ const tellFaults = (
 ) =>
   Effect.gen(function* () {
     const { directory, metainfo, selection } = request
+    if (Bitfield.isFull(have)) return
     const stats = yield* store.stats
     const faults = Faults.of(metainfo, have, stats, selection)
     if (faults.length === 0) return
@@ -147,7 +142,7 @@ const tellFaults = (
     tell({ _tag: "FilesFaulty", faults })
   })
 
-/** Joins the swarm, and leaves it when the scope ends. */
+/** Joins the swarm; {@link close} leaves it. */
 const join = (
   torrent: Torrent,
   { have, uploadedBytes, downloadedBytes }: Resumption.Existing,
@@ -158,6 +153,7 @@ const join = (
     const { maxPeers, uploadSlots } = torrent.options
     const seed = yield* Random.nextInt
     const begin = Effect.sync(() => {
+      torrent.joinedAt = driver.now()
       driver.attach(id, { geometry: metainfo.geometry, store, onEvent: (event) => onEvent(torrent, event) })
       const options: State.Options = {
         have,
@@ -179,8 +175,7 @@ const join = (
       driver.push({ _tag: "Add", now: driver.now(), torrent: id, metainfo, options })
       driver.push({ _tag: "PeersFound", now: driver.now(), torrent: id, source: "user", addresses: peers })
     })
-    yield* Effect.acquireRelease(begin, () => leave(torrent))
-    torrent.joinedAt = driver.now()
+    yield* begin
     if (!metainfo.isPrivate) {
       yield* Engine.meetNeighbours(torrent.engine, id, metainfo.infoHash)
       Engine.enterDhtBy(torrent.engine, metainfo.nodes ?? [])
@@ -273,6 +268,13 @@ const isSeeding = ({ completedAt, driver, request, saved }: Torrent): boolean =>
     (completedAt !== undefined && driver.now() - completedAt > SEEDING_AFTER)
 }
 
+/** The torrent's end: leaves the swarm if it was joined, and tells nothing more. */
+export const close = (torrent: Torrent): Effect.Effect<void, never, ResumeStore> =>
+  Effect.zipRight(
+    torrent.joinedAt === undefined ? Effect.void : leave(torrent),
+    Mailbox.close(torrent.events),
+  )
+
 /** Tells the trackers, lets what is under way come to its end, and saves what the next run needs. */
 const leave = (torrent: Torrent) =>
   Effect.gen(function* () {
@@ -296,10 +298,10 @@ const leave = (torrent: Torrent) =>
 export const giveUpIfHopeless = (torrent: Torrent): void => {
   const { driver, engine, joinedAt, request: { metainfo } } = torrent
   if (joinedAt === undefined) return
-  const patienceMs = metainfo.isPrivate ? 0 : Engine.patienceMs(engine)
-  if (driver.now() - joinedAt < patienceMs) return
   const reason = Snapshot.hopeless(stateOf(torrent), HOPELESS_AFTER)
   if (reason === undefined) return
+  const patienceMs = metainfo.isPrivate ? 0 : Engine.patienceMs(engine)
+  if (driver.now() - joinedAt < patienceMs) return
   fail(torrent, Cause.fail(new SessionError({ reason: "NoPeers", message: `${metainfo.name}: ${reason}` })))
 }
 

@@ -63,7 +63,8 @@ const makeStore = (
   }
 
   const stats = attempt(async () => {
-    const parts = await Files.lstat(partsPath)
+    const isPartial = layout.files.some(({ isPadding, isWanted }) => !isWanted && !isPadding)
+    const parts = isPartial ? await Files.lstat(partsPath) : undefined
     return Files.mapLimited(layout.files, async (file, index): Promise<FileStat | undefined> => {
       if (file.isPadding) return { bytes: file.bytes, mtimeMs: 0 }
       const stat = file.isWanted ? await Files.lstat(Layout.absolute(layout, file.path)) : parts
