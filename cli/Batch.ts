@@ -1,9 +1,10 @@
 /** What commands with several torrents share: one session for all of them, one drawing, one verdict. */
 import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Stream from "effect/Stream"
+import * as Queue from "effect/Queue"
 import * as State from "../core/torrent/State.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
 import type { DhtOptions } from "../shell/Dht.ts"
@@ -13,6 +14,7 @@ import {
   type TorrentEvent,
   type TorrentHandle,
   type TorrentRequest,
+  type TorrentSnapshot,
 } from "../shell/Session.ts"
 import * as Background from "./Background.ts"
 import * as Events from "./Events.ts"
@@ -87,13 +89,24 @@ export interface Running {
   handle: Pick<TorrentHandle, "snapshot"> | undefined
   /** Since it only uploads. */
   seeding: { readonly sinceMs: number; readonly goalRatio: number | undefined } | undefined
+  /** What was told last as JSON, and when. */
+  told: { readonly snapshot: TorrentSnapshot; readonly atMs: number } | undefined
 }
 
-/** The torrents that are drawn. */
-export type Board = Set<Running>
+/** What all torrents of a run share: those that are drawn, and what is to be printed of them, in its order. */
+export interface Board {
+  readonly running: Set<Running>
+  readonly words: Queue.Queue<Effect.Effect<void>>
+  /** This one has begun, or may take long to: the next one may begin. */
+  readonly begun: Effect.Effect<void>
+}
 
-/** Adds a torrent until the scope ends. Once that is over, everything is on disk and announced. */
-export const add = (request: TorrentRequest, board: Board) =>
+/** Adds a torrent until the scope ends; `onLeave` gets its last figures. Once that is over, everything is on disk and announced. */
+export const add = (
+  request: TorrentRequest,
+  board: Board,
+  onLeave: (handle: TorrentHandle) => Effect.Effect<void> = () => Effect.void,
+) =>
   Effect.gen(function* () {
     const output = yield* Output
     const session = yield* Session
@@ -103,54 +116,76 @@ export const add = (request: TorrentRequest, board: Board) =>
     const handle = yield* Effect.onError(session.add(request), () => forget)
     entry.handle = handle
     // Runs before the session's own finaliser: a torrent that leaves has no figures any more.
-    yield* Effect.addFinalizer(() => forget)
+    yield* Effect.addFinalizer(() => Effect.zipRight(onLeave(handle), forget))
     return { entry, handle }
   })
 
 /** Draws a torrent, from now on. */
-export const enter = (subject: Subject, board: Board) => {
-  const entry: Running = { subject, handle: undefined, seeding: undefined }
-  board.add(entry)
-  return { entry, forget: Effect.sync(() => board.delete(entry)) }
+export const enter = (subject: Subject, { running }: Pick<Board, "running">) => {
+  const entry: Running = { subject, handle: undefined, seeding: undefined, told: undefined }
+  running.add(entry)
+  return { entry, forget: Effect.sync(() => running.delete(entry)) }
 }
 
-/** Tells a torrent's events, up to the one that is the last, and hands each one on. */
+/** Tells the events of what {@link add} has added, until it leaves, up to the one that is the last. */
 export const tellEvents = (
-  handle: TorrentHandle,
+  { entry, handle }: { readonly entry: Running; readonly handle: TorrentHandle },
   metainfo: Metainfo,
-  isLast: (event: TorrentEvent) => boolean,
-  also: (event: TorrentEvent) => Effect.Effect<void> = () => Effect.void,
+  { begun, running, words }: Board,
+  last: TorrentEvent["_tag"],
 ) =>
   Effect.gen(function* () {
     const tell = Events.teller(yield* Output, metainfo)
-    const told = yield* handle.events.pipe(
-      Stream.takeUntil(isLast),
-      Stream.runForEach((event) => Effect.zipRight(tell(event), also(event))),
-      Effect.forkScoped,
-    )
+    const told = yield* Deferred.make<void>()
+    let isOver = false
+    let isFirst = true
+    const isClosed = () => !running.has(entry)
+    handle.listen((event) => {
+      if (isOver || isClosed()) return
+      if (isFirst) words.unsafeOffer(begun)
+      isFirst = false
+      words.unsafeOffer(Effect.suspend(() => isClosed() ? Effect.void : tell(event)))
+      if (event._tag !== last) return
+      isOver = true
+      words.unsafeOffer(Deferred.succeed(told, undefined))
+    })
     /** What was told before the end is printed before the last line. */
-    return Fiber.join(told).pipe(Effect.timeout("1 second"), Effect.ignore)
+    return Deferred.await(told).pipe(Effect.timeout("1 second"), Effect.ignore)
+  })
+
+/** Done when all that has happened until now is printed. */
+export const told = ({ words }: Board): Effect.Effect<void> =>
+  Effect.flatMap(Deferred.make<void>(), (done) => {
+    words.unsafeOffer(Deferred.succeed(done, undefined))
+    return Deferred.await(done)
   })
 
 /** Draws all torrents of the board, until interrupted; in the background nobody looks. */
-const drawing = (board: Board) =>
+const drawing = (running: Board["running"]) =>
   Effect.gen(function* () {
     const output = yield* Output
     const background = yield* Background.Background
     const draw = Effect.gen(function* () {
       const rows: Array<Progress.Row> = []
-      for (const { subject, handle, seeding } of board) {
+      for (const { subject, handle, seeding } of running) {
         const snapshot = handle === undefined ? undefined : yield* handle.snapshot
         const seedingMs = seeding && Process.monotonicMs() - seeding.sinceMs
         rows.push({ name: subject.name, snapshot, seedingMs, goalRatio: seeding?.goalRatio })
-        if (snapshot !== undefined) yield* Events.progress(output, subject, snapshot)
       }
       if (rows.length > 0) yield* output.progress(Progress.draw(rows))
+    })
+    const tell = Effect.gen(function* () {
+      for (const entry of running) {
+        const snapshot = entry.handle === undefined ? undefined : yield* entry.handle.snapshot
+        if (snapshot === undefined || isStill(entry, snapshot)) continue
+        entry.told = { snapshot, atMs: Process.monotonicMs() }
+        yield* Events.progress(output, entry.subject, snapshot)
+      }
     })
     const report = Effect.gen(function* () {
       let done = 0
       let total = 0
-      for (const { handle } of board) {
+      for (const { handle } of running) {
         const checked = handle === undefined ? undefined : (yield* handle.snapshot).checked
         done += checked?.doneBytes ?? 0
         total += checked?.totalBytes ?? 0
@@ -159,11 +194,33 @@ const drawing = (board: Board) =>
     })
     const [interval, step] = background.isDetached
       ? [REPORT_MS, report] as const
-      : [output.progressIntervalMs, draw] as const
+      : [output.progressIntervalMs, output.isJson ? tell : draw] as const
     yield* Effect.forever(Effect.zipRight(Effect.sleep(interval), step))
   })
 
 const REPORT_MS = 500
+
+/** A torrent that has nothing to download, and of which nothing changes, is told of this often. */
+const STILL_MS = 30_000
+
+/** Nothing is to be told of a torrent: a thousand idle ones are not to fill a log. */
+const isStill = ({ told }: Running, snapshot: TorrentSnapshot): boolean =>
+  told !== undefined && isQuiet(snapshot) && Process.monotonicMs() - told.atMs < STILL_MS &&
+  FIGURES.every((figure) => told.snapshot[figure] === snapshot[figure])
+
+const isQuiet = ({ state }: TorrentSnapshot): boolean => state !== "downloading" && state !== "metadata"
+
+/** What changes of one that downloads nothing. */
+const FIGURES = [
+  "state",
+  "uploadedBytes",
+  "uploadRateBytesPerSec",
+  "downloadedBytes",
+  "downloadRateBytesPerSec",
+  "wastedBytes",
+  "peersConnected",
+  "peersKnown",
+] as const satisfies ReadonlyArray<keyof TorrentSnapshot>
 
 /**
  * Follows every torrent to its end, all at once. One that fails is told at once and does not stop the others; afterwards
@@ -178,15 +235,17 @@ export const followAll = <Job, A, E, R>(
     const output = yield* Output
     const { warnings } = yield* Session
     for (const warning of warnings) yield* Events.warn(output, warning)
-    const board: Board = new Set()
-    const progress = yield* Effect.fork(drawing(board))
-    const one = (job: Job) =>
-      follow(job, board).pipe(
+    const running: Board["running"] = new Set()
+    const words = yield* Queue.unbounded<Effect.Effect<void>>()
+    const progress = yield* Effect.fork(drawing(running))
+    const telling = yield* Effect.fork(Effect.forever(Effect.flatten(Queue.take(words))))
+    const one = (job: Job, begun: Effect.Effect<void>) =>
+      follow(job, { running, words, begun }).pipe(
         Effect.tapErrorCause((cause) => jobs.length > 1 ? tellFailure(subject(job), cause) : Effect.void),
         Effect.exit,
       )
-    const exits = yield* Effect.forEach(jobs, one, { concurrency: "unbounded" })
-      .pipe(Effect.ensuring(Effect.zipRight(Fiber.interrupt(progress), output.clear)))
+    const exits = yield* together(jobs, one)
+      .pipe(Effect.ensuring(Effect.zipRight(Fiber.interruptAll([progress, telling]), output.clear)))
 
     const failures = exits.flatMap((exit, index) =>
       Exit.isFailure(exit) ? [{ cause: exit.cause, name: subject(jobs[index]!).name }] : []
@@ -200,6 +259,39 @@ export const followAll = <Job, A, E, R>(
       return yield* new Failure({ reason: error.reason, message, cause: first.cause })
     }
     return yield* Effect.failCause(first.cause)
+  })
+
+/** Of a thousand torrents that all begin together none begins sooner, but all of their memory is needed at once. */
+const BEGINNING = 16
+
+/**
+ * Runs all at once, but for those that wait to begin. `Effect.forEach` would gather how each one was interrupted in one
+ * cause, at a cost that grows with the square of their number: forty seconds for a thousand.
+ */
+const together = <Job, A, R>(
+  jobs: ReadonlyArray<Job>,
+  run: (job: Job, begun: Effect.Effect<void>) => Effect.Effect<A, never, R>,
+) =>
+  Effect.suspend(() => {
+    const places = Effect.unsafeMakeSemaphore(BEGINNING)
+    const fibers: Array<Fiber.RuntimeFiber<A>> = []
+    const begin = (job: Job) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          yield* restore(places.take(1))
+          let hasBegun = false
+          const begun = Effect.suspend(() => {
+            if (hasBegun) return Effect.void
+            hasBegun = true
+            return places.release(1)
+          })
+          fibers.push(yield* Effect.forkDaemon(restore(Effect.ensuring(run(job, begun), begun))))
+        })
+      )
+    return Effect.zipRight(
+      Effect.forEach(jobs, begin, { discard: true }),
+      Effect.forEach(fibers, (fiber) => Fiber.join(fiber)),
+    ).pipe(Effect.onInterrupt(() => Fiber.interruptAll(fibers)))
   })
 
 /** Of one torrent of several; the verdict on the whole run comes when all have ended. */

@@ -101,9 +101,10 @@ const follow = (options: DownloadOptions, directory: string) => (job: Job, board
     const { metainfo, goals } = request
     const isSeeding = goals.ratio !== undefined || goals.seedMs !== undefined
     const startedMs = Process.monotonicMs()
-    const { entry, handle } = yield* Batch.add(request, board)
+    const added = yield* Batch.add(request, board)
+    const { entry, handle } = added
     const last = isSeeding ? "SeedGoalReached" : "Completed"
-    const told = yield* Batch.tellEvents(handle, metainfo, ({ _tag }) => _tag === last)
+    const told = yield* Batch.tellEvents(added, metainfo, board, last)
     yield* handle.completed
     const completedMs = Process.monotonicMs()
     const seconds = (completedMs - startedMs) / 1_000

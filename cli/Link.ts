@@ -58,7 +58,7 @@ export const fetch = (
   link: Link,
   directory: string | undefined,
   options: SearchOptions,
-  board: Batch.Board = new Set(),
+  board: Pick<Batch.Board, "begun" | "running"> = { begun: Effect.void, running: new Set() },
 ) =>
   Effect.gen(function* () {
     const output = yield* Output
@@ -67,6 +67,7 @@ export const fetch = (
     for (const warning of magnet.warnings) yield* Events.warn(output, warning, infoHash)
     const startedMs = Process.monotonicMs()
     const { entry, forget } = Batch.enter(link, board)
+    yield* board.begun
     yield* Effect.addFinalizer(() => forget)
     const search = yield* session.fetch({
       infoHash,

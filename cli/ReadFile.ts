@@ -4,18 +4,12 @@
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import * as Bytes from "../core/base/Bytes.ts"
 import { Failure } from "./Exit.ts"
 import * as Text from "./Text.ts"
 
 /** Of a config file, a key or a scenario: written by hand, or by `shoal simulate --print`. */
 export const MAX_TEXT_BYTES = 1024 * 1024
-
-/** Bytes of a file that are asked for at once, which costs as much as to read some 100 KiB. */
-const MIN_READ_BYTES = 64 * 1024
-/** A torrent of 100,000 files has so many. */
-const MAX_READ_BYTES = 4 * 1024 * 1024
 
 /**
  * The bytes of a regular file. Fails with reason `not-found`, `unreadable` or `too-large`; `what` names in an error what
@@ -44,16 +38,14 @@ export const bytes = (
       message: `${shown} is too large for ${what}: the limit is ${Text.bytes(maxBytes)}`,
     })
     if (info.size > maxBytes) return yield* tooLarge
-    const parts: Array<Bytes.Bytes> = []
-    const chunkSize = Math.min(Math.max(Number(info.size) + 1, MIN_READ_BYTES), MAX_READ_BYTES)
-    // One more than is allowed: it may have grown.
-    yield* Stream.runForEach(fs.stream(path, { bytesToRead: maxBytes + 1, chunkSize }), (part) =>
-      Effect.sync(() => {
-        parts.push(part)
-      }))
-    const whole = Bytes.concat(parts)
-    return whole.length > maxBytes ? yield* tooLarge : whole
+    const file = yield* fs.open(path)
+    // One more than there was, and than is allowed: it may have grown.
+    const whole = yield* readUpTo(file, Number(info.size) + 1)
+    if (whole.length <= info.size) return whole
+    const grown = Bytes.concat([whole, yield* readUpTo(file, maxBytes + 1 - whole.length)])
+    return grown.length > maxBytes ? yield* tooLarge : grown
   }).pipe(
+    Effect.scoped,
     Effect.catchTags({
       SystemError: (error) =>
         error.reason === "NotFound"
@@ -75,6 +67,20 @@ export const bytes = (
         }),
     }),
   )
+
+/** What the file still has, up to so many bytes. */
+const readUpTo = (file: FileSystem.File, maxBytes: number) =>
+  Effect.gen(function* () {
+    const buffer = new Uint8Array(maxBytes)
+    let length = 0
+    while (length < maxBytes) {
+      const count = Number(yield* file.read(buffer.subarray(length)))
+      if (count === 0) break
+      length += count
+    }
+    // A copy, if it is not nearly all: what is kept of a file must not keep more.
+    return length < maxBytes - 1 ? buffer.slice(0, length) : buffer.subarray(0, length)
+  })
 
 /** {@link bytes} as UTF-8, for small files. */
 export const text = (path: string, what: string): Effect.Effect<string, Failure, FileSystem.FileSystem> =>

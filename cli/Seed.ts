@@ -1,8 +1,6 @@
 /** `shoal seed`: uploads what is there, until a goal is reached or somebody stops it. */
 import * as Path from "@effect/platform/Path"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Ref from "effect/Ref"
 import * as Address from "../core/base/Address.ts"
 import type { Metainfo } from "../core/metainfo/Metainfo.ts"
 import { Session, type TorrentRequest, type TorrentSnapshot } from "../shell/Session.ts"
@@ -94,34 +92,31 @@ const follow =
   (onListening: (told: ReadonlyArray<Told>) => Effect.Effect<void>) =>
   (request: TorrentRequest, board: Batch.Board) =>
     Effect.gen(function* () {
-      const ending = yield* Ref.make<Ending | undefined>(undefined)
+      let sinceMs: number | undefined
+      let ending: Ending | undefined
       const { metainfo, goals } = request
       const body = Effect.gen(function* () {
         const { listening } = yield* Session
-        const { entry, handle } = yield* Batch.add(request, board)
-        const started = yield* Deferred.make<void>()
-        const told = yield* Batch.tellEvents(
-          handle,
-          metainfo,
-          ({ _tag }) => _tag === "SeedGoalReached",
-          ({ _tag }) => _tag === "Started" ? Deferred.succeed(started, undefined) : Effect.void,
-        )
-        // Data of which nothing is right, or a disk that cannot be read, is the torrent's end before.
-        yield* Effect.raceFirst(Deferred.await(started), Effect.zipRight(handle.seeded, Effect.never))
-        const sinceMs = Process.monotonicMs()
+        const added = yield* Batch.add(request, board, ({ snapshot }) =>
+          sinceMs === undefined ? Effect.void : Effect.map(snapshot, (snapshot) => {
+            ending = { snapshot, seconds: (Process.monotonicMs() - sinceMs!) / 1_000 }
+          }))
+        const { entry, handle } = added
+        const told = yield* Batch.tellEvents(added, metainfo, board, "SeedGoalReached")
+        // Data of which nothing is right, or a disk that cannot be read, is the torrent's end.
+        yield* handle.started
+        sinceMs = Process.monotonicMs()
         entry.seeding = { sinceMs, goalRatio: goals.ratio }
-        yield* Effect.addFinalizer(() =>
-          Effect.flatMap(handle.snapshot, (snapshot) =>
-            Ref.set(ending, { snapshot, seconds: (Process.monotonicMs() - sinceMs) / 1_000 }))
-        )
+        yield* Batch.told(board)
         yield* onListening(listeningOf(metainfo, listening))
         yield* handle.seeded
         yield* told
       })
       // Not before the scope has closed: who reads the last line may take it that all is saved.
       const tell = (word: "complete" | "stopped") =>
-        Effect.flatMap(Ref.get(ending), (last) =>
-          last === undefined ? Effect.void : tellEnding(metainfo, word, last))
+        Effect.suspend(() =>
+          ending === undefined ? Effect.void : tellEnding(metainfo, word, ending)
+        )
       yield* Effect.onInterrupt(Effect.scoped(body), () =>
         tell("stopped"))
       yield* tell("complete")

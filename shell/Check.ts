@@ -20,17 +20,19 @@ const PROGRESS_STEPS = 200
 /**
  * Which of `pieces` are there and match their hash. A file that is missing or too short makes its pieces bad, without
  * reading; only a disk that cannot be read is an error. `onProgress` gets bytes done and to do, the last time both equal.
+ * `known`: what `store.stats` has said just now.
  */
 export const check = (
   store: TorrentStore,
   metainfo: Metainfo,
   pieces: Bitfield.Bitfield,
   onProgress: (doneBytes: number, totalBytes: number) => void = () => undefined,
+  known?: ReadonlyArray<FileStat | undefined>,
 ): Effect.Effect<Bitfield.Bitfield, StorageError, Hasher> =>
   Effect.gen(function* () {
     const { geometry } = metainfo
     const hasher = yield* Hasher
-    const stats = yield* store.stats
+    const stats = known ?? (yield* store.stats)
     const asked = [...Bitfield.pieces(pieces)]
     const totalBytes = asked.reduce((sum, piece) => sum + Geometry.pieceLength(geometry, piece), 0)
     const good = Bitfield.make(geometry.pieceCount)

@@ -75,6 +75,8 @@ export const make = (
   { now, push, pushAll, run }: Turns,
   { onPressure, onSettled, onWritten, isConnected }: Listeners,
 ): Disk => {
+  const files = new Map<TorrentId, Files>()
+  /** Those of which something was read, written or hashed: an idle torrent needs no queues. */
   const torrents = new Map<TorrentId, Attached>()
   const reads = ReadQueue.make({ run }, isConnected)
   let isFull = false
@@ -96,7 +98,14 @@ export const make = (
   const failed = (torrent: TorrentId, { message, reason }: StorageError): void =>
     push({ _tag: "StorageFailed", now: now(), torrent, reason, message })
 
-  const attach = (id: TorrentId, { geometry, store }: Files): void => {
+  const find = (id: TorrentId): Attached | undefined => {
+    const torrent = torrents.get(id)
+    if (torrent !== undefined) return torrent
+    const known = files.get(id)
+    return known && open(id, known)
+  }
+
+  const open = (id: TorrentId, { geometry, store }: Files): Attached => {
     const write: WriteQueue.WriteRuns = (runs, settled) => {
       const writes = Effect.forEach(runs, (one) => store.write(one.offset, one.buffers), { discard: true })
       run(Effect.match(writes, {
@@ -138,7 +147,9 @@ export const make = (
       },
       settled: () => onSettled(id),
     })
-    torrents.set(id, { geometry, store, queue, reader, digests, hashingBytes: 0 })
+    const torrent: Attached = { geometry, store, queue, reader, digests, hashingBytes: 0 }
+    torrents.set(id, torrent)
+    return torrent
   }
 
   /** While anything waits for its neighbours, one timer looks after all of it. */
@@ -155,7 +166,7 @@ export const make = (
   }
 
   const hash = (id: TorrentId, piece: Geometry.PieceIndex): void => {
-    const torrent = torrents.get(id)
+    const torrent = find(id)
     if (torrent === undefined) return
     torrent.queue.restart(piece)
     const { offset, bytes } = rangeOf(torrent, piece)
@@ -167,7 +178,7 @@ export const make = (
   }
 
   const hashBlocks = (id: TorrentId, piece: Geometry.PieceIndex): void => {
-    const torrent = torrents.get(id)
+    const torrent = find(id)
     if (torrent === undefined) return
     const { offset, bytes } = rangeOf(torrent, piece)
     const digests = hasher.sha1(torrent.store, offset, bytes, Geometry.BLOCK_BYTES)
@@ -197,15 +208,15 @@ export const make = (
   }
 
   return {
-    attach,
+    attach: (id, { geometry, store }) => void files.set(id, { geometry, store }),
     write: (id, piece, begin, bytes, at) => {
-      const torrent = torrents.get(id)
+      const torrent = find(id)
       torrent?.digests?.push(piece, begin, bytes)
       torrent?.queue.push(piece, begin, bytes, at)
       balance()
       linger()
     },
-    read: (id, ask) => torrents.get(id)?.reader.ask(ask),
+    read: (id, ask) => find(id)?.reader.ask(ask),
     flushReads: reads.flush,
     giveBack: reads.giveBack,
     hash,
@@ -217,9 +228,9 @@ export const make = (
         (torrent.hashingBytes === 0 && torrent.queue.pendingBytes() === 0 && torrent.reader.isIdle())
     },
     detach: (id) => {
+      files.delete(id)
       torrents.get(id)?.reader.close()
-      torrents.delete(id)
-      balance()
+      if (torrents.delete(id)) balance()
     },
   }
 }

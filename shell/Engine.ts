@@ -1,9 +1,9 @@
 /** What the torrents of a session share: the driver, and where peers are found besides trackers. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../core/base/Address.ts"
+import { type Millis, SECOND } from "../core/base/Time.ts"
 import type { TorrentId } from "../core/client/Input.ts"
 import type { InfoHash } from "../core/metainfo/Metainfo.ts"
 import * as Dht from "./Dht.ts"
@@ -36,11 +36,10 @@ export const meetNeighbours = (
       driver.push({ _tag: "PeersFound", now: driver.now(), torrent, source: "lsd", addresses: [address] }))
 
 /** An announce of ours is answered by a dial at once, but some clients look at what they have heard every few seconds only. */
-const HEARING = Duration.seconds(10)
+const HEARING_MS: Millis = 10 * SECOND
 
 /** How long a torrent is not given up, though nothing that is known promises peers: neighbours need time to answer. */
-export const patience = ({ neighbours }: Engine): Duration.Duration =>
-  neighbours === undefined ? Duration.zero : HEARING
+export const patienceMs = ({ neighbours }: Engine): Millis => neighbours === undefined ? 0 : HEARING_MS
 
 /** Addresses at which there may be a DHT node: those that a torrent names, and peers that a link names (BEP 9). */
 export const enterDhtBy = ({ dht }: Engine, addresses: ReadonlyArray<Address>): void => {

@@ -108,7 +108,7 @@ export const open = (
       yield* Engine.meetNeighbours(engine, id, request.infoHash)
       Engine.enterDhtBy(engine, request.peers)
       const watching = Effect.repeat(giveUpIfHopeless(driver, id, request, done), Schedule.spaced("1 second"))
-      yield* Effect.forkScoped(Effect.delay(watching, Engine.patience(engine)))
+      yield* Effect.forkScoped(Effect.delay(watching, Engine.patienceMs(engine)))
       yield* Effect.forkScoped(Effect.flatMap(Deferred.await(found), (infoBytes) => {
         const metainfo = parse(request, infoBytes)
         const keep = metainfo._tag === "Success" ? save(request, infoBytes, tell) : Effect.void

@@ -40,13 +40,12 @@ export const existing = (
     const stats = yield* store.stats
     const resume = yield* load(metainfo, directory, tell)
     const { believed, recheck } = Resume.believe(resume, stats, metainfo.geometry)
-    const good = yield* Check.check(
-      store,
-      metainfo,
-      recheck,
-      (doneBytes, totalBytes) => tell({ _tag: "Checking", doneBytes, totalBytes }),
-    )
-    for (const piece of Bitfield.pieces(good)) Bitfield.set(believed, piece)
+    if (!Bitfield.isEmpty(recheck)) {
+      const onProgress = (doneBytes: number, totalBytes: number) =>
+        tell({ _tag: "Checking", doneBytes, totalBytes })
+      const good = yield* Check.check(store, metainfo, recheck, onProgress, stats)
+      for (const piece of Bitfield.pieces(good)) Bitfield.set(believed, piece)
+    }
     return {
       have: believed,
       uploadedBytes: resume?.uploadedBytes ?? 0,

@@ -14,6 +14,7 @@ import type { Strategy } from "../core/torrent/Picker.ts"
 import type * as State from "../core/torrent/State.ts"
 import * as PeerId from "../core/wire/PeerId.ts"
 import { BlockStore } from "./BlockStore.ts"
+import * as Caretaker from "./Caretaker.ts"
 import { Dht } from "./Dht.ts"
 import * as Driver from "./Driver.ts"
 import type * as Faults from "./Faults.ts"
@@ -106,6 +107,10 @@ export type PeerSnapshot = Snapshot.PeerSnapshot
 export interface TorrentHandle {
   /** For one reader; the oldest are dropped if nobody reads. Ends with the scope. */
   readonly events: Stream.Stream<TorrentEvent>
+  /** Instead of `events`: gets each one as it happens, beginning with those that nobody has read. It must not throw. */
+  readonly listen: (listener: (event: TorrentEvent) => void) => void
+  /** Succeeds when what is on the disk is known and the swarm is joined. */
+  readonly started: Effect.Effect<void, SessionError>
   readonly snapshot: Effect.Effect<TorrentSnapshot>
   /** The connected peers. */
   readonly peers: Effect.Effect<ReadonlyArray<PeerSnapshot>>
@@ -165,20 +170,20 @@ export const layer = (
     Effect.gen(function* () {
       const options = yield* affordable(asked)
       const blockStore = yield* BlockStore
-      const hasher = yield* Hasher
-      const resumeStore = yield* ResumeStore
+      const services = yield* Effect.context<Hasher | ResumeStore>()
       const { dht, driver, listening } = yield* makeDriver(options)
-      const engine = { driver, dht, neighbours: yield* neighboursOf(options, listening.address?.port) }
+      const neighbours = yield* neighboursOf(options, listening.address?.port)
+      const engine = { driver, dht, neighbours }
+      const caretaker = yield* Caretaker.make(driver)
       let nextTorrent = 1
       return {
         listening: listening.address,
         warnings: listening.warnings,
         setLimits: (limits) => Effect.sync(() => setLimits(driver, options, limits)),
         fetch: (request) =>
-          Effect.provideService(
+          Effect.mapInputContext(
             Magnet.open(engine, options, request, nextTorrent++),
-            ResumeStore,
-            resumeStore,
+            (scope: Context.Context<Scope.Scope>) => Context.merge(services, scope),
           ),
         add: (request) =>
           Effect.gen(function* () {
@@ -186,14 +191,17 @@ export const layer = (
             const store = yield* blockStore.open(Layout.of(metainfo, directory, selection))
             if (mode === "download") yield* store.check
             const id = request.search?.id ?? nextTorrent++
-            const torrent = yield* Torrent.open(engine, options, request, store, id)
-            yield* Effect.forkScoped(Torrent.enter(torrent))
+            const torrent = Torrent.make(engine, options, request, store, id)
+            // One for all that a torrent leaves behind: each costs as much memory as an idle torrent's queues.
+            yield* Effect.addFinalizer(() => {
+              caretaker.leave(torrent)
+              return Effect.provide(Torrent.close(torrent), services)
+            })
+            caretaker.take(torrent)
+            const entering = Effect.ensuring(Torrent.enter(torrent), caretaker.entered(torrent))
+            yield* Effect.forkScoped(Effect.provide(entering, services))
             return Torrent.handle(torrent)
-          }).pipe(
-            Effect.mapError(fromPort),
-            Effect.provideService(Hasher, hasher),
-            Effect.provideService(ResumeStore, resumeStore),
-          ),
+          }).pipe(Effect.mapError(fromPort)),
       }
     }),
   )

@@ -34,6 +34,9 @@ import * as UdpQuestions from "./UdpQuestions.ts"
  */
 export const TIMEOUT_MS: Millis = UdpClient.patienceMs(2)
 
+/** The wall clock may jump while a name is resolved. */
+const monotonicMs = Effect.map(Clock.currentTimeNanos, (nanos): Millis => Number(nanos / 1_000n) / 1_000)
+
 /** How long the answer of one family waits for the other's, so that an IPv6 that leads nowhere does not hold up peers. */
 export const OTHER_FAMILY_MS: Millis = 2 * SECOND
 
@@ -64,12 +67,12 @@ export const layer = (
           if (!isTrusted && options.allowIdna !== true && Destination.isLookAlike(url, host)) {
             return yield* Effect.fail(lookAlike)
           }
-          const startedAt = yield* Clock.currentTimeMillis
+          const startedAt = yield* monotonicMs
           const hosts = yield* resolve(host).pipe(
             Effect.mapError(({ message }) => Announce.failure("Unreachable", message)),
             Effect.timeoutFail({ duration: limitMs, onTimeout: () => tooSlow(limitMs) }),
           )
-          const leftMs = startedAt + limitMs - (yield* Clock.currentTimeMillis)
+          const leftMs = startedAt + limitMs - (yield* monotonicMs)
           const allowed = isTrusted || options.allowLocal === true ? hosts : hosts.filter(mayBeAsked)
           if (allowed.length === 0 && hosts.length > 0) return yield* Effect.fail(nowhere)
           const chosen = oneOfEachFamily(allowed, options.bind)

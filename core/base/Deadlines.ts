@@ -3,6 +3,7 @@
  * torrent. What is idle costs nothing, and what is due comes out in one order, whatever order it went in.
  */
 import { assert } from "./Assert.ts"
+import * as Lazy from "./Lazy.ts"
 import { type Millis, NEVER } from "./Time.ts"
 
 /** Mutable, one owner. */
@@ -12,10 +13,10 @@ export interface Deadlines {
   /** The deadline of the key in the same slot. */
   readonly ats: Array<Millis>
   /** Where each key stands. */
-  readonly slots: Map<number, number>
+  slots: Map<number, number>
 }
 
-export const make = (): Deadlines => ({ keys: [], ats: [], slots: new Map() })
+export const make = (): Deadlines => ({ keys: [], ats: [], slots: Lazy.noEntries() })
 
 /** A copy that shares nothing with the original. */
 export const fork = (deadlines: Deadlines): Deadlines => ({
@@ -82,7 +83,7 @@ export const countDue = (deadlines: Deadlines, now: Millis, slot = 0): number =>
 const place = (deadlines: Deadlines, slot: number, key: number, at: Millis): void => {
   deadlines.keys[slot] = key
   deadlines.ats[slot] = at
-  deadlines.slots.set(key, slot)
+  deadlines.slots = Lazy.set(deadlines.slots, key, slot)
 }
 
 /** Ties are broken by the key, so that the order out never depends on the order in. */

@@ -144,7 +144,9 @@ export const mapLimited = async <A, B>(
       }
     }
   }
-  const settled = await Promise.allSettled(Array.from({ length: CONCURRENCY }, worker))
+  const settled = await Promise.allSettled(
+    Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker),
+  )
   for (const outcome of settled) if (outcome.status === "rejected") throw outcome.reason
   return results
 }

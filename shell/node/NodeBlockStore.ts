@@ -64,7 +64,8 @@ const makeStore = (
   }
 
   const stats = attempt(async () => {
-    const parts = await Files.lstat(partsPath)
+    const isPartial = layout.files.some(({ isPadding, isWanted }) => !isWanted && !isPadding)
+    const parts = isPartial ? await Files.lstat(partsPath) : undefined
     const folders = new Map<string, Promise<boolean>>()
     /** Asked of each folder once: where it is missing, nobody looks for the thousands of files that would be in it. */
     const hasFolder = (path: string): Promise<boolean> => {
@@ -75,7 +76,8 @@ const makeStore = (
       folders.set(folder, asked)
       return asked
     }
-    const look = async (path: string) => await hasFolder(path) ? Files.lstat(path) : undefined
+    const look = async (path: string) =>
+      layout.files.length === 1 || await hasFolder(path) ? Files.lstat(path) : undefined
     return Files.mapLimited(layout.files, async (file, index): Promise<FileStat | undefined> => {
       if (file.isPadding) return { bytes: file.bytes, mtimeMs: 0 }
       const stat = file.isWanted ? await look(Layout.absolute(layout, file.path)) : parts

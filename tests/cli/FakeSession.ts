@@ -74,6 +74,11 @@ export const make = (scene: Scene) => {
         const wantedBytes = request.metainfo.geometry.totalBytes
         return {
           events: Stream.concat(Stream.fromIterable(events), Stream.never),
+          listen: (listener) => events.forEach(listener),
+          // Who tells nothing of having started fails before, or never starts.
+          started: events.some(({ _tag }) => _tag === "Started")
+            ? Effect.void
+            : Effect.zipRight(seeded, Effect.never),
           completed,
           seeded,
           snapshot: Effect.succeed(snapshot({ wantedBytes, haveBytes: wantedBytes, ...figures })),

@@ -9,10 +9,10 @@ import type { Case, Contestant } from "../Case.ts"
 import { cpuSeconds, residentBytes } from "../tracker/Cpu.ts"
 
 const COUNT = 1_000
-/** Long enough for a share of one in a thousand to be seen in ticks of 10 ms. */
-const IDLE_SECONDS = 20
-/** What starting left behind is gone by then. */
-const SETTLE_SECONDS = 5
+/** Long enough for a share of two in a thousand to be seen in ticks of 10 ms. */
+const IDLE_SECONDS = 10
+/** What starting left behind is gone by then: resume data saved, garbage collected. */
+const SETTLE_SECONDS = 15
 
 /** Starts seeding these torrents; gives the process once all of them are ready. */
 type Start = (torrents: ReadonlyArray<Torrents.TestTorrent>, home: string) => Promise<Process.Child>
@@ -31,9 +31,9 @@ const shoal = (runtime: Shoal.Runtime): Start => async (torrents, home) => {
     "--json",
   ]
   const run = Shoal.start(args, { runtime, home })
-  const last = torrents.length
-  let ready = 0
-  await run.event("listening", () => ++ready >= last, 120_000)
+  // It looks at all events so far each time: those that are new are counted, and none twice.
+  const ready = new Set<unknown>()
+  await run.event("listening", ({ infoHash }) => ready.add(infoHash).size >= torrents.length, 120_000)
   return run.child
 }
 
