@@ -2,7 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Stream from "effect/Stream"
 import * as Output from "../../cli/Output.ts"
 import * as Simulate from "../../cli/Simulate.ts"
 import * as SimulatePlay from "../../cli/SimulatePlay.ts"
@@ -20,7 +19,18 @@ const files = (texts: Readonly<Record<string, string>>) =>
       texts[path] === undefined
         ? Effect.die(path)
         : Effect.succeed({ type: "File", size: FileSystem.Size(texts[path].length) } as FileSystem.File.Info),
-    stream: (path) => Stream.succeed(new TextEncoder().encode(texts[path])),
+    open: (path) =>
+      Effect.sync(() => {
+        let left = new TextEncoder().encode(texts[path])
+        const read = (buffer: Uint8Array) =>
+          Effect.sync(() => {
+            const part = left.subarray(0, buffer.length)
+            buffer.set(part)
+            left = left.subarray(part.length)
+            return FileSystem.Size(part.length)
+          })
+        return { read } as unknown as FileSystem.File
+      }),
   })
 
 const scenarioOf = (options: Partial<Simulate.SimulateOptions>, file?: string) =>
