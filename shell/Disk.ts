@@ -15,9 +15,12 @@ import type { StorageError } from "./StorageError.ts"
 import type { Turns } from "./Turns.ts"
 import * as WriteQueue from "./WriteQueue.ts"
 
-/** Reads stop above the first and go on below the second: a slow disk must not fill the memory. */
-const HIGH_WATER_BYTES = 24 * 1024 * 1024
-const LOW_WATER_BYTES = 12 * 1024 * 1024
+/**
+ * Reads stop above the first and go on below the second: a slow disk must not fill the memory. More gains nothing, since
+ * what waits for long has left the processor's cache by the time it is written.
+ */
+const HIGH_WATER_BYTES = 12 * 1024 * 1024
+const LOW_WATER_BYTES = 6 * 1024 * 1024
 
 /** Likewise for what is on the disk and not hashed: it takes no memory, but the user waits for it in the end. */
 const HASH_BACKLOG_BYTES = 256 * 1024 * 1024
@@ -92,7 +95,10 @@ export const make = (
     const wasFull = isFull
     if (isFull) isFull = pendingBytes > LOW_WATER_BYTES || hashingBytes > HASH_BACKLOG_BYTES / 2
     else isFull = pendingBytes > HIGH_WATER_BYTES || hashingBytes > HASH_BACKLOG_BYTES
-    if (isFull !== wasFull) onPressure(isFull)
+    if (isFull === wasFull) return
+    onPressure(isFull)
+    // Nothing more comes that anything could wait for.
+    if (isFull) { for (const torrent of torrents.values()) torrent.queue.flushAll() }
   }
 
   const failed = (torrent: TorrentId, { message, reason }: StorageError): void =>

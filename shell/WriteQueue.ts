@@ -3,8 +3,8 @@
  * never copied; a piece goes out when it is whole, when enough of it has gathered, or when it has waited for a while,
  * since a fragment that waits keeps the whole buffer that it came in alive.
  *
- * One write at a time: the later of two fragments for the same place must win, and what becomes ready meanwhile goes out
- * together, so that small pieces don't cost a call of the system each.
+ * What becomes ready while writes are under way goes out together, so that small pieces don't cost a call of the system
+ * each.
  */
 import type { Bytes } from "../core/base/Bytes.ts"
 import * as Geometry from "../core/metainfo/Geometry.ts"
@@ -15,8 +15,11 @@ export const RUN_BYTES = 1024 * 1024
 /** Beyond this much unwritten data everything goes out, whatever its size. */
 export const GATHER_LIMIT_BYTES = 8 * 1024 * 1024
 
-/** So much is written at a time, if that has gathered while another write was under way. */
-const BATCH_BYTES = 4 * 1024 * 1024
+/** So much is written at a time, if it is ready while others are under way. */
+const BATCH_BYTES = 1024 * 1024
+
+/** Writes under way, one for each thread that Node writes with. */
+const MAX_WRITES = 4
 
 /** How long a fragment may wait for its neighbours. */
 export const LINGER_MS = 500
@@ -32,7 +35,17 @@ interface PieceQueue {
   gatheredBytes: number
   /** Bytes handed over since the piece was begun; with those gathered it says when the piece is whole. */
   handedBytes: number
+  /** One write at a time for each piece, so that the later of two fragments for the same place wins. */
+  isWriting: boolean
   since: number
+}
+
+/** What goes out of one piece. */
+interface Taken {
+  readonly piece: Geometry.PieceIndex
+  readonly queue: PieceQueue
+  readonly fragments: ReadonlyArray<Fragment>
+  readonly bytes: number
 }
 
 /** Writes the runs in order, then says whether that worked; what to do about a failure is the owner's business. */
@@ -62,7 +75,7 @@ export interface Listeners {
   readonly onWritten: (piece: Geometry.PieceIndex, bytes: number) => void
 }
 
-/** A queue over one torrent. `write` is called at most once at a time. */
+/** A queue over one torrent. `write` is called for each piece at most once at a time. */
 export const make = (
   geometry: Geometry.Geometry,
   write: WriteRuns,
@@ -71,7 +84,7 @@ export const make = (
   const pieces = new Map<Geometry.PieceIndex, PieceQueue>()
   /** Those that are to go out, and go on gathering while another write is under way. */
   const ready = new Map<Geometry.PieceIndex, PieceQueue>()
-  let isWriting = false
+  let writing = 0
   let gatheredBytes = 0
   let pendingBytes = 0
 
@@ -82,30 +95,40 @@ export const make = (
   }
 
   const writeReady = (): void => {
-    if (isWriting || ready.size === 0) return
-    const taken: Array<{ readonly piece: Geometry.PieceIndex; readonly bytes: number }> = []
-    const fragments: Array<Fragment> = []
+    while (writing < MAX_WRITES && ready.size > 0) {
+      const taken = take()
+      if (taken.length === 0) return
+      writing++
+      const batch = taken.map(({ bytes }) => bytes).reduce((sum, bytes) => sum + bytes)
+      write(toRuns(taken.flatMap(({ fragments }) => fragments)), (isWritten) => {
+        writing--
+        pendingBytes -= batch
+        for (const { queue } of taken) queue.isWriting = false
+        // Before anybody hears of it: what that brings is for the writes after.
+        if (isWritten) writeReady()
+        for (const { bytes, piece } of isWritten ? taken : []) onWritten(piece, bytes)
+      })
+    }
+  }
+
+  /** What goes out as the next write. */
+  const take = (): ReadonlyArray<Taken> => {
+    const taken: Array<Taken> = []
     let bytes = 0
     for (const [piece, queue] of ready) {
       if (bytes >= BATCH_BYTES) break
+      if (queue.isWriting) continue
       ready.delete(piece)
-      taken.push({ piece, bytes: queue.gatheredBytes })
-      for (const fragment of queue.fragments) fragments.push(fragment)
+      taken.push({ piece, queue, fragments: queue.fragments, bytes: queue.gatheredBytes })
       bytes += queue.gatheredBytes
       queue.handedBytes += queue.gatheredBytes
       queue.fragments = []
       queue.gatheredBytes = 0
+      queue.isWriting = true
       onHandedOver(piece)
     }
     gatheredBytes -= bytes
-    isWriting = true
-    write(toRuns(fragments), (isWritten) => {
-      isWriting = false
-      pendingBytes -= bytes
-      // Before anybody hears of it: what that brings is for the write after.
-      if (isWritten) writeReady()
-      for (const one of isWritten ? taken : []) onWritten(one.piece, one.bytes)
-    })
+    return taken
   }
 
   const isDue = (piece: Geometry.PieceIndex, queue: PieceQueue): boolean =>
@@ -120,7 +143,7 @@ export const make = (
     push: (piece, begin, bytes, now) => {
       let queue = pieces.get(piece)
       if (queue === undefined) {
-        queue = { fragments: [], gatheredBytes: 0, handedBytes: 0, since: now }
+        queue = { fragments: [], gatheredBytes: 0, handedBytes: 0, isWriting: false, since: now }
         pieces.set(piece, queue)
       }
       if (queue.fragments.length === 0) queue.since = now

@@ -206,12 +206,12 @@ describe("back-pressure", () => {
         yield* MemorySeeder.seed(large, SEEDER.port)
         const torrent = yield* (yield* Session.Session).add(request(large))
         yield* passing(Effect.repeat(torrent.snapshot.pipe(Effect.delay("1 second")), {
-          until: ({ downloadedBytes }) => downloadedBytes > 24 << 20,
+          until: ({ downloadedBytes }) => downloadedBytes > 12 << 20,
         }))
         yield* TestClock.adjust("10 seconds")
         // What was read when the disk was found full, and not much more.
         const stuck = (yield* torrent.snapshot).downloadedBytes
-        expect(stuck).toBeLessThan(28 << 20)
+        expect(stuck).toBeLessThan(16 << 20)
         yield* TestClock.adjust("5 seconds")
         expect((yield* torrent.snapshot).downloadedBytes).toBe(stuck)
         yield* Deferred.succeed(gate, void 0)

@@ -93,32 +93,29 @@ describe("WriteQueue", () => {
     settleAll()
   })
 
-  it("writes once at a time, and together what has become due meanwhile", () => {
-    const { queue, writes, written, settleAll } = make()
-    for (const index of [0, 2, 1]) queue.push(piece(index), 0, bytes(WriteQueue.RUN_BYTES), 0)
-    queue.push(piece(1), 2 * WriteQueue.RUN_BYTES, bytes(WriteQueue.RUN_BYTES), 0)
-    expect(writes).toHaveLength(1)
+  it("writes some at a time, and what has become due meanwhile together", () => {
+    const small = Geometry.make(1_000, [20_000])
+    const { queue, writes, written, settleAll } = make(small)
+    const push = (index: number): void => queue.push(index as Geometry.PieceIndex, 0, bytes(1_000), 0)
+    for (const index of [0, 2, 4, 6, 10, 9, 12]) push(index)
+    expect(writes).toHaveLength(4)
     writes.shift()!.settle(true)
-    expect(writes[0]!.runs.map(({ offset, buffers }) => [offset, buffers.length])).toEqual([
-      [geometry.pieceBytes, 1],
+    expect(writes.at(-1)!.runs.map(({ offset, buffers }) => [offset, buffers.length])).toEqual([
       // The end of a piece and the beginning of the next one.
-      [geometry.pieceBytes + 2 * WriteQueue.RUN_BYTES, 2],
+      [9_000, 2],
+      [12_000, 1],
     ])
     settleAll()
-    expect(written).toEqual([
-      [0, WriteQueue.RUN_BYTES],
-      [2, WriteQueue.RUN_BYTES],
-      [1, 2 * WriteQueue.RUN_BYTES],
-    ])
+    expect(written).toEqual([0, 2, 4, 6, 10, 9, 12].map((index) => [index, 1_000]))
   })
 
   it("goes on with what waits after a write that failed", () => {
     const { queue, writes, written, settleAll } = make()
-    for (const index of [0, 1]) queue.push(piece(index), 0, bytes(WriteQueue.RUN_BYTES), 0)
+    for (let at = 0; at < 2; at++) queue.push(piece(0), 0, bytes(WriteQueue.RUN_BYTES), 0)
     writes.shift()!.settle(false)
     queue.flushAll()
     settleAll()
-    expect(written).toEqual([[1, WriteQueue.RUN_BYTES]])
+    expect(written).toEqual([[0, WriteQueue.RUN_BYTES]])
     expect(queue.pendingBytes()).toBe(0)
   })
 
