@@ -28,18 +28,24 @@ export interface Discovery extends Clients.Place {
   readonly dht?: ReadonlyArray<string>
   /** Whether it looks for peers on the local network. */
   readonly lsd?: boolean
+  /**
+   * Connects without trying encryption first: to a peer that does not speak it, it would connect a second time, more than a
+   * second later.
+   */
+  readonly plain?: boolean
 }
 
 const launch = (
   args: ReadonlyArray<string>,
   name: string,
-  { dht, enter = [], host, lsd }: Discovery = {},
+  { dht, enter = [], host, lsd, plain }: Discovery = {},
 ): Process.Child => {
   const [program, ...argv] = [
     ...[...enter, python()!, script, ...args],
     ...(host === undefined ? [] : ["--host", host]),
     ...(dht === undefined ? [] : ["--dht", ...dht]),
     ...(lsd === true ? ["--lsd"] : []),
+    ...(plain === true ? ["--plain"] : []),
   ]
   return Process.start(program!, argv, { name: `libtorrent ${name}` })
 }

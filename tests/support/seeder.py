@@ -48,6 +48,8 @@ def session(args):
         | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification
         | lt.alert.category_t.dht_notification,
     })
+    if args.plain:
+        settings.update({"out_enc_policy": int(lt.enc_policy.disabled), "in_enc_policy": int(lt.enc_policy.disabled)})
     if seeding:
         settings.update({"unchoke_slots_limit": -1, "upload_rate_limit": 0})
     return lt.session(settings)
@@ -84,6 +86,7 @@ def main():
     parser.add_argument("--stay", action="store_true", help="go on uploading when the download is complete")
     parser.add_argument("--dht", nargs="*", metavar="HOST:PORT", help="take part in the DHT, beginning with these nodes")
     parser.add_argument("--lsd", action="store_true", help="find peers on the local network")
+    parser.add_argument("--plain", action="store_true", help="connect without trying encryption first")
     parser.add_argument("--verbose", action="store_true", help="every alert, on stderr")
     args = parser.parse_args()
 

@@ -26,12 +26,15 @@ interface Seeder {
 interface Starter {
   readonly name: string
   readonly missing: string | undefined
+  /** It does not speak encryption. */
+  readonly isPlain?: boolean
   readonly start: (torrent: Torrents.TestTorrent, home: string) => Promise<Seeder>
 }
 
 const shoal = (runtime: Shoal.Runtime): Starter => ({
   name: `shoal-${runtime}`,
   missing: Shoal.missing(runtime),
+  isPlain: true,
   start: async (torrent, home) => {
     const { address, child, log, stop } = await Swarm.seed(torrent, { runtime, home })
     return { pid: child.pid, address, log, stop }
@@ -66,7 +69,11 @@ const run = async (
   try {
     const before = cpuSeconds([seeder.pid])
     const outs = Array.from({ length: leecherCount }, (_, index) => place.sub(`out${index}`))
-    const leechers = await Promise.all(outs.map((out) => Libtorrent.leech(torrent, out, [seeder.address])))
+    const leechers = await Promise.all(
+      outs.map((out) =>
+        Libtorrent.leech(torrent, out, [seeder.address], { plain: starter.isPlain === true })
+      ),
+    )
     try {
       // Each by its own clock, from adding the torrent to its last piece.
       const seconds = await Promise.all(leechers.map((one) => one.seconds(PATIENCE_MS)))
