@@ -9,6 +9,7 @@ import fs, {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -255,14 +256,7 @@ describe("FilePool", () => {
     const pool = FilePool.make(1)
     const owner = {}
     const directory = TempDir.make("pool")
-    const openFile = async (name: string) =>
-      (await import("node:fs/promises")).open(`${directory.path}/${name}`, "w")
-    const keep: Array<unknown> = [] // a FileHandle that is collected closes its file
-    const opener = (name: string) => async () => {
-      const handle = await openFile(name)
-      keep.push(handle)
-      return handle.fd
-    }
+    const opener = (name: string) => () => Promise.resolve(openSync(`${directory.path}/${name}`, "w"))
     const first = gate()
     const order: Array<string> = []
     const a = pool.use(owner, "a", "write", opener("a"), async () => {
@@ -316,7 +310,6 @@ describe("FilePool", () => {
   it("gives back an idle file where the system has none left, and tries again", async () => {
     const pool = FilePool.make(10)
     const directory = TempDir.make("pool")
-    const { openSync } = await import("node:fs")
     await pool.use(
       {},
       "a",
