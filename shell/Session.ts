@@ -170,7 +170,8 @@ export const layer = (
     Effect.gen(function* () {
       const options = yield* affordable(asked)
       const blockStore = yield* BlockStore
-      const services = yield* Effect.context<Hasher | ResumeStore>()
+      // These two alone: the whole context has this layer's scope, and a torrent must not outlive its own.
+      const services = Context.pick(Hasher, ResumeStore)(yield* Effect.context<Hasher | ResumeStore>())
       const { dht, driver, listening } = yield* makeDriver(options)
       const neighbours = yield* neighboursOf(options, listening.address?.port)
       const engine = { driver, dht, neighbours }
@@ -180,11 +181,7 @@ export const layer = (
         listening: listening.address,
         warnings: listening.warnings,
         setLimits: (limits) => Effect.sync(() => setLimits(driver, options, limits)),
-        fetch: (request) =>
-          Effect.mapInputContext(
-            Magnet.open(engine, options, request, nextTorrent++),
-            (scope: Context.Context<Scope.Scope>) => Context.merge(services, scope),
-          ),
+        fetch: (request) => Effect.provide(Magnet.open(engine, options, request, nextTorrent++), services),
         add: (request) =>
           Effect.gen(function* () {
             const { metainfo, directory, mode, selection } = request

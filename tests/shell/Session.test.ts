@@ -12,9 +12,12 @@ import { err, ok } from "../../core/base/Result.ts"
 import type { Metainfo } from "../../core/metainfo/Metainfo.ts"
 import { type AnnounceRequest, failure } from "../../core/tracker/Announce.ts"
 import * as BlockStore from "../../shell/BlockStore.ts"
+import * as Dht from "../../shell/Dht.ts"
 import * as Engine from "../../shell/Engine.ts"
 import * as Hasher from "../../shell/Hasher.ts"
+import * as LocalDiscovery from "../../shell/LocalDiscovery.ts"
 import * as MemoryDisk from "../../shell/MemoryDisk.ts"
+import * as Multicast from "../../shell/Multicast.ts"
 import * as ResumeStore from "../../shell/ResumeStore.ts"
 import * as Session from "../../shell/Session.ts"
 import * as TrackerClient from "../../shell/TrackerClient.ts"
@@ -233,5 +236,41 @@ describe("back-pressure", () => {
         )),
       )
     })
+  })
+})
+
+describe("local discovery", () => {
+  it.scoped("a torrent that has left is announced no more, though its session goes on", () => {
+    const network = Multicast.makeMemory()
+    const multicast = Multicast.layerMemory(network)
+    const options = {
+      ...Scene.sessionOptions,
+      listen: { host: undefined, port: 6881, isFallbackAllowed: false },
+      isLsdEnabled: true,
+    }
+    return Effect.gen(function* () {
+      const session = yield* Session.Session
+      const scope = yield* Scope.make()
+      const torrent = yield* Scope.extend(session.add(request(plain, [])), scope)
+      const neighbour = yield* Effect.provide(LocalDiscovery.make({ port: 7_001 }), multicast)
+      yield* torrent.started
+      expect(neighbour.counts().heard).toBeGreaterThan(0)
+      yield* Scope.close(scope, Exit.void)
+      const found: Array<unknown> = []
+      yield* neighbour.take(plain.infoHash, (address) => found.push(address))
+      yield* TestClock.adjust("1 hour")
+      expect(found).toEqual([])
+    }).pipe(Effect.provide(Layer.provide(
+      Session.layer(options),
+      Layer.mergeAll(
+        Transport.layerMemory(),
+        BlockStore.layerMemory(),
+        Dht.layerNone,
+        multicast,
+        Hasher.layerMemory,
+        ResumeStore.layerMemory(),
+        TrackerClient.layerMemory(() => err(failure("Unreachable", "down"))),
+      ),
+    )))
   })
 })
