@@ -22,10 +22,7 @@ import type { Turns } from "./Turns.ts"
  */
 export const CHUNK_BYTES = 1024 * 1024
 
-/**
- * Kept of all torrents: a piece is wanted by several peers at once, or not for long. Twice as much costs its memory and
- * saves eight leechers nothing measurable, as the system keeps what was read lately, too.
- */
+/** Kept of all torrents: a piece is wanted by several peers at once, or not for long; slow ones come back to it block by block. */
 export const CACHE_BYTES = 16 * 1024 * 1024
 
 /** Reads under way, one for each thread that Node reads with: few enough that those of a peer who leaves are not begun. */

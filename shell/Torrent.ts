@@ -152,30 +152,27 @@ const join = (
     const { metainfo, mode, selection, strategy, peers, superSeed, goals } = request
     const { maxPeers, uploadSlots } = torrent.options
     const seed = yield* Random.nextInt
-    const begin = Effect.sync(() => {
-      torrent.joinedAt = driver.now()
-      driver.attach(id, { geometry: metainfo.geometry, store, onEvent: (event) => onEvent(torrent, event) })
-      const options: State.Options = {
-        have,
-        ...(selection === undefined ? {} : { selection }),
-        strategy,
-        maxPeers,
-        seed,
-        choker: { ...State.defaults.choker, slots: uploadSlots, ...request.choker },
-        mode,
-        superSeed,
-        maxDownloadRateBytesPerSec: torrent.limits.downloadRateBytesPerSec,
-        maxUploadRateBytesPerSec: torrent.limits.uploadRateBytesPerSec,
-        goals,
-        announceToAllTiers: request.announceToAllTiers ?? false,
-        isPexEnabled: torrent.options.isPexEnabled ?? true,
-        uploadedBytes,
-        downloadedBytes,
-      }
-      driver.push({ _tag: "Add", now: driver.now(), torrent: id, metainfo, options })
-      driver.push({ _tag: "PeersFound", now: driver.now(), torrent: id, source: "user", addresses: peers })
-    })
-    yield* begin
+    torrent.joinedAt = driver.now()
+    driver.attach(id, { geometry: metainfo.geometry, store, onEvent: (event) => onEvent(torrent, event) })
+    const options: State.Options = {
+      have,
+      ...(selection === undefined ? {} : { selection }),
+      strategy,
+      maxPeers,
+      seed,
+      choker: { ...State.defaults.choker, slots: uploadSlots, ...request.choker },
+      mode,
+      superSeed,
+      maxDownloadRateBytesPerSec: torrent.limits.downloadRateBytesPerSec,
+      maxUploadRateBytesPerSec: torrent.limits.uploadRateBytesPerSec,
+      goals,
+      announceToAllTiers: request.announceToAllTiers ?? false,
+      isPexEnabled: torrent.options.isPexEnabled ?? true,
+      uploadedBytes,
+      downloadedBytes,
+    }
+    driver.push({ _tag: "Add", now: driver.now(), torrent: id, metainfo, options })
+    driver.push({ _tag: "PeersFound", now: driver.now(), torrent: id, source: "user", addresses: peers })
     if (!metainfo.isPrivate) {
       yield* Engine.meetNeighbours(torrent.engine, id, metainfo.infoHash)
       Engine.enterDhtBy(torrent.engine, metainfo.nodes ?? [])

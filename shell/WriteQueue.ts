@@ -99,10 +99,10 @@ export const make = (
       const taken = take()
       if (taken.length === 0) return
       writing++
-      const batch = taken.map(({ bytes }) => bytes).reduce((sum, bytes) => sum + bytes)
+      const batchBytes = taken.reduce((sum, { bytes }) => sum + bytes, 0)
       write(toRuns(taken.flatMap(({ fragments }) => fragments)), (isWritten) => {
         writing--
-        pendingBytes -= batch
+        pendingBytes -= batchBytes
         for (const { queue } of taken) queue.isWriting = false
         // Before anybody hears of it: what that brings is for the writes after.
         if (isWritten) writeReady()

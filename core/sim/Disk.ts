@@ -163,7 +163,7 @@ const laneAt = ({ dueAt, head }: Lane): Millis => head === dueAt.length ? NEVER 
 
 const shift = (lane: Lane): Order => {
   const order = lane.orders[lane.head++]!
-  if (lane.head === lane.orders.length) drain(lane)
+  if (lane.head === lane.orders.length) empty(lane)
   else if (lane.head >= 64 && lane.head * 2 >= lane.orders.length) {
     lane.orders.splice(0, lane.head)
     lane.dueAt.splice(0, lane.head)
@@ -172,18 +172,12 @@ const shift = (lane: Lane): Order => {
   return order
 }
 
-/** As {@link empty}, of a lane that is used again at once: it keeps its memory. */
-const drain = (lane: Lane): void => {
+const empty = (lane: Lane): void => {
+  // One by one: setting an array's length gives its memory back, which the next order would have to take again.
   while (lane.orders.length > 0) {
     lane.orders.pop()
     lane.dueAt.pop()
   }
-  lane.head = 0
-}
-
-const empty = (lane: Lane): void => {
-  lane.orders.length = 0
-  lane.dueAt.length = 0
   lane.head = 0
 }
 
